@@ -1,0 +1,209 @@
+"""A trained network with the preprocessing it was trained on: save, load, classify."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from arrhythmia.beats import Beats, BeatSettings, detect_r_peaks, find_beats
+from arrhythmia.errors import InputError
+from arrhythmia.files import whole_folder
+from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.records import Record
+from arrhythmia.sequences import RR_INPUTS, covering_runs, network_inputs
+
+if TYPE_CHECKING:
+    import keras
+
+MODELS_FOLDER = Path(__file__).resolve().parent.parent / "saved_models"
+DEFAULT_MODEL = MODELS_FOLDER / "ds1"
+FORMAT = 1
+"""Changes when older model folders can no longer be read."""
+
+LIBRARIES = ("tensorflow", "keras", "numpy", "scipy", "wfdb", "sleepecg")
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """What is saved beside a network, as ``settings.json``.
+
+    Parameters
+    ----------
+    beats : BeatSettings
+        Preprocessing.
+    run : int
+        Consecutive beats that the network reads together.
+    seed : int
+        Random seed of the training.
+    training : dict
+        All settings of the network and of its training, as a record of what was done.
+    versions : dict
+        Library versions at the time of training.
+    """
+
+    beats: BeatSettings
+    run: int
+    seed: int
+    training: dict = field(default_factory=dict)
+    versions: dict = field(default_factory=lambda: {n: version(n) for n in LIBRARIES})
+
+    def to_json(self) -> str:
+        """Text of ``settings.json``."""
+        facts = {"format": FORMAT, "classes": BEAT_CLASSES, "rr_inputs": RR_INPUTS} | asdict(self)
+        return json.dumps(facts, indent=2) + "\n"
+
+
+def read_settings(folder: str | Path) -> ModelSettings:
+    """Read and check the settings of a saved model, without loading its network.
+
+    Parameters
+    ----------
+    folder : str or Path
+        What `Classifier.save` wrote.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing, incomplete, or was saved by an incompatible version.
+    """
+    folder = Path(folder)
+    remedy = "give another with --model, or train one ('python -m arrhythmia train')"
+    if not folder.is_dir():
+        raise InputError(f"no model folder '{folder}': {remedy}")
+    for name in ("settings.json", "model.keras"):
+        if not (folder / name).is_file():
+            raise InputError(f"model folder '{folder}' is incomplete, it lacks '{name}': {remedy}")
+    try:
+        facts = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+        found = (facts["format"], tuple(facts["classes"]), tuple(facts["rr_inputs"]))
+        beats = facts["beats"] | {"band": tuple(facts["beats"]["band"])}
+        settings = ModelSettings(
+            BeatSettings(**beats), facts["run"], facts["seed"], facts["training"], facts["versions"]
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"'{folder / 'settings.json'}' is damaged ({error!r}): {remedy}"
+        ) from error
+    if found != (FORMAT, BEAT_CLASSES, RR_INPUTS):
+        raise InputError(
+            f"model '{folder}' was saved by an incompatible version of this program "
+            f"(format {found[0]}, this one reads {FORMAT}): {remedy}"
+        )
+    return settings
+
+
+class Classifier:
+    """A network and its settings.
+
+    Parameters
+    ----------
+    network : keras.Model
+        As built by `arrhythmia.model.build_network`, trained.
+    settings : ModelSettings
+        Preprocessing and facts of the training.
+
+    Examples
+    --------
+    >>> from arrhythmia.classifier import Classifier
+    >>> from arrhythmia.records import read_excerpt
+    >>> classifier = Classifier.load("saved_models/ds1")
+    >>> beats = classifier.find_beats(read_excerpt(), detect=True)
+    >>> classifier.probabilities(beats).shape[1]
+    5
+    """
+
+    def __init__(self, network: keras.Model, settings: ModelSettings) -> None:
+        self.network = network
+        self.settings = settings
+
+    @classmethod
+    def load(cls, folder: str | Path = DEFAULT_MODEL) -> Classifier:
+        """Load what `save` wrote.
+
+        Raises
+        ------
+        InputError
+            If the folder is missing, incomplete, damaged or incompatible.
+        """
+        settings = read_settings(folder)
+        from arrhythmia.backend import keras
+
+        file = Path(folder) / "model.keras"
+        try:
+            network = keras.saving.load_model(file, compile=False)
+        except Exception as error:  # Keras raises many kinds for a damaged or foreign file
+            reason = str(error).strip().split("\n")[0][:200]
+            raise InputError(
+                f"'{file}' cannot be loaded ({reason}): it is damaged or was saved by another "
+                f"version of Keras ({settings.versions.get('keras', 'unknown')})"
+            ) from error
+        return cls(network, settings)
+
+    def save(self, folder: str | Path, history: str | None = None) -> None:
+        """Write ``model.keras`` and ``settings.json``, whole or not at all.
+
+        Parameters
+        ----------
+        folder : str or Path
+            E.g. ``saved_models/mine``.
+        history : str, optional
+            Text of ``history.csv``.
+
+        Raises
+        ------
+        InputError
+            If the folder cannot be written.
+        """
+        with whole_folder(folder) as part:
+            self.network.save(part / "model.keras")
+            (part / "settings.json").write_text(self.settings.to_json(), encoding="utf-8")
+            if history is not None:
+                (part / "history.csv").write_text(history, encoding="utf-8")
+
+    def find_beats(self, record: Record, detect: bool = False) -> Beats:
+        """Beats of a record as this network takes them.
+
+        Parameters
+        ----------
+        record : Record
+            At any sampling rate.
+        detect : bool
+            Find R peaks in the signal instead of taking those of the annotation.
+
+        Raises
+        ------
+        InputError
+            If there is no annotation, or the signal is flat, invalid or too short.
+        """
+        r_peaks = detect_r_peaks(record) if detect else None
+        return find_beats(record, self.settings.beats, r_peaks)
+
+    def probabilities(self, beats: Beats) -> np.ndarray:
+        """Probability of every class for every beat.
+
+        Beats are read in runs that overlap; a beat's probabilities are averaged over the runs
+        that hold it, with more weight where it stands near the middle.
+
+        Parameters
+        ----------
+        beats : Beats
+            Of one record.
+
+        Returns
+        -------
+        ndarray of float, shape (beats, 5)
+            In the order of `arrhythmia.labels.BEAT_CLASSES`.
+        """
+        inputs = network_inputs(beats)
+        places, weights = covering_runs(len(beats), self.settings.run)
+        found = self.network.predict(
+            [inputs.segments[places], inputs.rr[places]], batch_size=64, verbose=0
+        )
+        sums = np.zeros((len(beats), len(BEAT_CLASSES)))
+        np.add.at(sums, places.ravel(), (found * weights[..., None]).reshape(-1, sums.shape[1]))
+        return sums

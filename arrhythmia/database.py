@@ -1,0 +1,74 @@
+"""Where the MIT-BIH Arrhythmia Database is, and how to get it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from arrhythmia.errors import InputError
+
+DEFAULT_FOLDER = Path("mitdb")
+GET_IT = "run 'python -m arrhythmia download', or name its folder with --data-dir or MITDB_DIR"
+RECORD_SUFFIXES = (".dat", ".hea", ".atr")
+
+
+def find_data_dir(data_dir: str | Path | None = None) -> Path:
+    """Folder of the database: the one given, else ``MITDB_DIR``, else ``mitdb/``.
+
+    Parameters
+    ----------
+    data_dir : str or Path, optional
+        What the user gave with ``--data-dir``.
+    """
+    return Path(data_dir or os.environ.get("MITDB_DIR") or DEFAULT_FOLDER)
+
+
+def has_database(data_dir: str | Path | None = None) -> bool:
+    """Tell whether the folder of the database holds records."""
+    return (find_data_dir(data_dir) / "100.hea").is_file()
+
+
+def require_database(data_dir: str | Path | None = None) -> Path:
+    """Folder of the database, or the error that says how to get it."""
+    folder = find_data_dir(data_dir)
+    if not has_database(data_dir):
+        raise InputError(f"the database is not in '{folder}': {GET_IT}")
+    return folder
+
+
+def find_record(name: str | Path, data_dir: str | Path | None = None) -> Path:
+    """Path of a record without its suffix.
+
+    Parameters
+    ----------
+    name : str or Path
+        ``"233"``, ``"233.dat"``, ``"mitdb/233"`` or a path elsewhere.
+    data_dir : str or Path, optional
+        Folder of the database; see `find_data_dir`.
+
+    Raises
+    ------
+    InputError
+        If there is no such header.
+    """
+    given = Path(name)
+    if given.suffix in RECORD_SUFFIXES:
+        given = given.with_suffix("")
+    folder = find_data_dir(data_dir)
+    places = [given]
+    if given.parent in (Path(), DEFAULT_FOLDER):
+        places.append(folder / given.name)
+    for place in places:
+        if place.with_name(f"{place.name}.hea").is_file():
+            return place
+    if places[-1].with_name(f"{given.name}.dat").is_file():
+        raise InputError(f"record '{given.name}' lacks its header '{places[-1]}.hea'")
+    if len(places) > 1 and not has_database(data_dir):
+        raise InputError(f"no record '{name}', and the database is not in '{folder}': {GET_IT}")
+    known = f" (there are {_known(folder)})" if len(places) > 1 else ""
+    raise InputError(f"no record '{name}': no file '{places[-1]}.hea'{known}")
+
+
+def _known(folder: Path) -> str:
+    names = sorted(p.stem for p in folder.glob("*.hea"))
+    return ", ".join(names) if len(names) < 6 else f"{names[0]} to {names[-1]}"

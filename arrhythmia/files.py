@@ -1,0 +1,93 @@
+"""Writing results whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from arrhythmia.errors import InputError
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path to write to, and rename it to ``path`` when all went well.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file wanted. Its folder is made where it is missing.
+
+    Yields
+    ------
+    Path
+        A file name in the same folder, with the same suffix.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be made or written.
+    """
+    path = Path(path)
+    with _writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise InputError(f"'{path}' is a folder: give the name of a file")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=path.suffix)
+        os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        part.chmod(0o644)
+        with _writable(path):
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(folder: str | Path) -> Iterator[Path]:
+    """Give a temporary folder to fill; its files replace those of ``folder`` when all went well.
+
+    Files of ``folder`` that were not written again (a card, earlier results) stay.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The folder wanted.
+
+    Yields
+    ------
+    Path
+        An empty folder beside it.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be made or written.
+    """
+    folder = Path(folder)
+    with _writable(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".part-"))
+    try:
+        yield part
+        with _writable(folder):
+            folder.mkdir(exist_ok=True)
+            for file in sorted(part.iterdir()):
+                file.chmod(0o644)
+                file.replace(folder / file.name)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"cannot write '{path}' ({reason}): choose another place") from error

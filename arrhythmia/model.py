@@ -1,0 +1,92 @@
+"""The network: a convolutional encoder for every beat of a run, an LSTM over the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from arrhythmia.backend import keras
+from arrhythmia.labels import BEAT_CLASSES
+
+layers = keras.layers
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """Shape of the network.
+
+    Parameters
+    ----------
+    run : int
+        Consecutive beats that the network reads together.
+    filters : tuple of int
+        Filters of each convolutional block; each block halves the time axis.
+    kernels : tuple of int
+        Their widths in samples.
+    features : int
+        Numbers by which the encoder describes a beat.
+    units : int
+        Units of the LSTM in each direction.
+    bidirectional : bool
+        Whether a second LSTM reads the run backwards.
+    dropout : float
+        Share of features dropped in training.
+    """
+
+    run: int = 16
+    filters: tuple[int, ...] = (16, 32, 32)
+    kernels: tuple[int, ...] = (7, 5, 5)
+    features: int = 32
+    units: int = 32
+    bidirectional: bool = True
+    dropout: float = 0.3
+
+
+def build_encoder(samples: int, settings: NetworkSettings) -> keras.Model:
+    """Encoder of one beat: (samples, 2) to ``settings.features`` numbers."""
+    beat = keras.Input((samples, 2), name="beat")
+    x = beat
+    for block, (filters, kernel) in enumerate(
+        zip(settings.filters, settings.kernels, strict=True), 1
+    ):
+        x = layers.Conv1D(filters, kernel, padding="same", use_bias=False, name=f"conv{block}")(x)
+        x = layers.BatchNormalization(name=f"norm{block}")(x)
+        x = layers.ReLU(name=f"relu{block}")(x)
+        x = layers.MaxPooling1D(2, name=f"pool{block}")(x)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dropout(settings.dropout, name="drop_shape")(x)
+    x = layers.Dense(settings.features, activation="relu", name="features")(x)
+    return keras.Model(beat, x, name="beat_encoder")
+
+
+def build_network(samples: int, rr_inputs: int, settings: NetworkSettings) -> keras.Model:
+    """Network over a run of beats.
+
+    Parameters
+    ----------
+    samples : int
+        Samples of a segment.
+    rr_inputs : int
+        Timing inputs of a beat.
+    settings : NetworkSettings
+        Shape of the network.
+
+    Returns
+    -------
+    keras.Model
+        From ``segments`` (runs, beats, samples, 2) and ``rr`` (runs, beats, rr_inputs) to
+        probabilities (runs, beats, 5) in the order of `arrhythmia.labels.BEAT_CLASSES`.
+    """
+    segments = keras.Input((settings.run, samples, 2), name="segments")
+    rr = keras.Input((settings.run, rr_inputs), name="rr")
+    encoder = build_encoder(samples, settings)
+    shape = layers.TimeDistributed(encoder, name="each_beat")(segments)
+    beat = layers.Concatenate(name="shape_and_rr")([shape, rr])
+    lstm = layers.LSTM(settings.units, return_sequences=True, name="lstm")
+    if settings.bidirectional:
+        lstm = layers.Bidirectional(lstm, name="lstm")
+    context = lstm(beat)
+    x = layers.Concatenate(name="beat_in_context")([beat, context])
+    x = layers.Dropout(settings.dropout, name="drop_context")(x)
+    scores = layers.Dense(len(BEAT_CLASSES), name="scores")(x)
+    probabilities = layers.Softmax(name="probabilities")(scores)
+    return keras.Model([segments, rr], probabilities, name="arrhythmia")

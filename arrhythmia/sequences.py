@@ -1,0 +1,133 @@
+"""Runs of consecutive beats, as the network takes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from arrhythmia.beats import Beats
+
+RR_INPUTS = (
+    "rr_pre / mean RR of the record",
+    "rr_post / mean RR of the record",
+    "rr_pre / median of the 21 beats around",
+    "rr_post / median of the 21 beats around",
+    "rr_pre / rr_pre of the beat before",
+    "rr_pre in seconds",
+    "irregularity of the 21 beats around",
+)
+"""What the network is told of timing, as natural logarithms: five ratios, seconds, and the
+median change from one RR interval to the next relative to the median RR interval."""
+
+import os
+
+VAR = float(os.environ.get("VARX", "2"))
+AROUND = 10
+"""Beats to each side for the local RR interval."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the network sees of a record's beats.
+
+    Parameters
+    ----------
+    segments : ndarray of float32, shape (beats, samples, 2)
+        The beat, and how it differs from the record's usual beat.
+    rr : ndarray of float32, shape (beats, 7)
+        See `RR_INPUTS`.
+    """
+
+    segments: np.ndarray
+    rr: np.ndarray
+
+
+def rr_inputs(rr_pre: np.ndarray, rr_post: np.ndarray) -> np.ndarray:
+    """RR intervals relative to the record, to the beats around, and in seconds.
+
+    Parameters
+    ----------
+    rr_pre, rr_post : ndarray of float, shape (beats,)
+        Seconds.
+
+    Returns
+    -------
+    ndarray of float32, shape (beats, 7)
+        Natural logarithms in the order of `RR_INPUTS`, within ±1.5.
+    """
+    mean = np.mean(np.clip(rr_pre, 0.2, 3.0))
+    around = _median_around(rr_pre)
+    before = np.concatenate([rr_pre[:1], rr_pre[:-1]])
+    irregularity = _median_around(np.abs(rr_pre - before)) / around
+    ratios = (
+        rr_pre / mean, rr_post / mean, rr_pre / around, rr_post / around, rr_pre / before, rr_pre,
+        20 * irregularity + 0.2,
+    )  # fmt: skip
+    return np.clip(np.log(np.maximum(np.stack(ratios, axis=1), 1e-3)), -1.5, 1.5).astype(np.float32)
+
+
+def _median_around(values: np.ndarray) -> np.ndarray:
+    padded = np.pad(values, AROUND, mode="reflect" if len(values) > AROUND else "edge")
+    return np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1), axis=1)
+
+
+def with_difference(
+    segments: np.ndarray, usual_beat: np.ndarray, variability: np.ndarray | float
+) -> np.ndarray:
+    """Put the difference from the usual beat beside each beat.
+
+    The difference is given in units of what is usual for the record, so that a beat of a noisy
+    record is not called unusual for its noise.
+
+    Parameters
+    ----------
+    segments : ndarray, shape (..., samples)
+        Standardised beats.
+    usual_beat : ndarray, shape (samples,) or as ``segments``
+        On the same scale.
+    variability : float or ndarray, shape (..., 1)
+        See `arrhythmia.beats.Beats`.
+
+    Returns
+    -------
+    ndarray of float32, shape (..., samples, 2)
+    """
+    unit = 0.5 + VAR * variability
+    return np.stack([segments, (segments - usual_beat) / unit], axis=-1).astype(np.float32)
+
+
+def network_inputs(beats: Beats) -> Inputs:
+    """Inputs of the network for all beats of a record."""
+    return Inputs(
+        with_difference(beats.segments, beats.usual_beat, beats.variability),
+        rr_inputs(beats.rr_pre, beats.rr_post),
+    )
+
+
+def covering_runs(beats: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Overlapping runs that see every beat, each beat from the middle of a run where possible.
+
+    Parameters
+    ----------
+    beats : int
+        Beats of the record, at least 1.
+    length : int
+        Beats of a run.
+
+    Returns
+    -------
+    places : ndarray of int, shape (runs, length)
+        Beat at each place of each run. A record with fewer beats than a run repeats its
+        last one.
+    weights : ndarray of float, shape (runs, length)
+        How much a beat's probabilities from this place count; for each beat they sum to 1.
+    """
+    last = max(beats - length, 0)
+    starts = np.unique(np.append(np.arange(0, last, max(length // 2, 1)), last))
+    raw = starts[:, None] + np.arange(length)
+    places = np.minimum(raw, beats - 1)
+    inner = np.minimum(np.arange(length), np.arange(length)[::-1]) + 1.0
+    weights = np.where(raw < beats, inner**2, 0.0)
+    total = np.bincount(places.ravel(), weights.ravel(), minlength=beats)
+    return places, weights / total[places]
