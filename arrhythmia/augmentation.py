@@ -44,9 +44,9 @@ class Mixture:
     premature: float = 0.2
     runs: float = 0.1
     bigeminy: float = 0.05
-    fibrillation: float = 0.1
+    fibrillation: float = 0.25
     ventricular: float = 0.05
-    fusion: float = 0.15
+    fusion: float = 0.05
     rotation: float = 0.3
     any_lead: float = 0.25
 
@@ -219,7 +219,7 @@ def _change(
         return
     if mode == "as it is":
         return
-    rate = rng.uniform(0.04, 0.3)
+    rate = rng.uniform(0.03, 0.2)
     period = int(rng.integers(2, 4))
     p_factor = _another_p(rng)
     i = at + 1

@@ -26,7 +26,7 @@ class BeatSettings:
     Parameters
     ----------
     fs : float
-        Sampling rate of the segments in Hz; every recording is resampled to it. 128 Hz keeps
+        Sampling rate of the segments in Hz; every recording is resampled to it. 100 Hz keeps
         all that a 40 Hz filter lets through.
     band : tuple of float
         Pass band in Hz: baseline wander below, mains and muscle noise above.
@@ -39,7 +39,7 @@ class BeatSettings:
         The QRS is looked for this many seconds to each side of a mark.
     """
 
-    fs: float = 128.0
+    fs: float = 100.0
     band: tuple[float, float] = (0.5, 40.0)
     order: int = 3
     before: float = 0.40
@@ -98,9 +98,6 @@ class Beats:
         Signal around each centre; 1 is the record's usual standard deviation of a segment.
     usual_beat : ndarray of float32, shape (samples,)
         The record's own usual beat, on the same scale.
-    variability : float
-        How much a beat of this record usually differs from its usual beat (median over the
-        beats of the root mean square difference), on the same scale.
     rr_pre, rr_post : ndarray of float, shape (beats,)
         RR interval before and after each beat in seconds.
     beat_class : ndarray of int, shape (beats,)
@@ -112,7 +109,6 @@ class Beats:
     centers: np.ndarray
     segments: np.ndarray
     usual_beat: np.ndarray
-    variability: float
     rr_pre: np.ndarray
     rr_post: np.ndarray
     beat_class: np.ndarray
@@ -384,7 +380,6 @@ def cut_beats(prepared: Prepared, settings: BeatSettings) -> Beats:
         centers=centers / settings.fs,
         segments=(segments / scale).astype(np.float32),
         usual_beat=(usual / scale).astype(np.float32),
-        variability=float(np.median(np.std(segments - usual, axis=1))) / scale,
         rr_pre=np.concatenate([rr[:1], rr[: len(centers) - 1]]),
         rr_post=np.concatenate([rr[: len(centers) - 1], rr[-1:]]),
         beat_class=prepared.beat_class,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from arrhythmia.beats import reference_beats
 from arrhythmia.classifier import Classifier
 from arrhythmia.labels import (
     BEAT_CLASSES,
     GROUPING_NAMES,
     GROUPINGS,
     REFERENCE_RECORDS,
+    SYMBOL_CLASS,
     grouped,
     grouping_numbers,
 )
@@ -147,8 +150,6 @@ def predict_records(classifier: Classifier, records: list[Record]) -> pd.DataFra
     InputError
         If a record has no reference annotation.
     """
-    from arrhythmia.beats import reference_beats
-
     tables = []
     for record in records:
         sample, symbol = reference_beats(record)
@@ -161,9 +162,7 @@ def predict_records(classifier: Classifier, records: list[Record]) -> pd.DataFra
 def prediction_table(
     record: str, sample: np.ndarray, symbol: np.ndarray, probabilities: np.ndarray
 ) -> pd.DataFrame:
-    """Rows of `predict_records` for one record, probabilities rounded to five places."""
-    from arrhythmia.labels import SYMBOL_CLASS
-
+    """Rows of `predict_records` for one record, probabilities rounded to four places."""
     table = pd.DataFrame(
         {
             "record": record,
@@ -173,11 +172,11 @@ def prediction_table(
             "predicted": np.array(BEAT_CLASSES)[probabilities.argmax(axis=1)],
         }
     )
-    table[list(PROBABILITY_COLUMNS)] = np.round(probabilities, 5)
+    table[list(PROBABILITY_COLUMNS)] = np.round(probabilities, 4)
     return table
 
 
-def read_predictions(path: str) -> pd.DataFrame:
+def read_predictions(path: str | Path) -> pd.DataFrame:
     """Read a table that `predict_records` made and ``evaluate`` wrote."""
     return pd.read_csv(path, dtype={"record": str}, keep_default_na=False)
 

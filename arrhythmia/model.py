@@ -33,7 +33,7 @@ class NetworkSettings:
     """
 
     run: int = 16
-    filters: tuple[int, ...] = (16, 32, 32)
+    filters: tuple[int, ...] = (8, 16, 32)
     kernels: tuple[int, ...] = (7, 5, 5)
     features: int = 32
     units: int = 32

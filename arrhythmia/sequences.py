@@ -20,9 +20,6 @@ RR_INPUTS = (
 """What the network is told of timing, as natural logarithms: five ratios, seconds, and the
 median change from one RR interval to the next relative to the median RR interval."""
 
-import os
-
-VAR = float(os.environ.get("VARX", "2"))
 AROUND = 10
 """Beats to each side for the local RR interval."""
 
@@ -72,13 +69,8 @@ def _median_around(values: np.ndarray) -> np.ndarray:
     return np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1), axis=1)
 
 
-def with_difference(
-    segments: np.ndarray, usual_beat: np.ndarray, variability: np.ndarray | float
-) -> np.ndarray:
-    """Put the difference from the usual beat beside each beat.
-
-    The difference is given in units of what is usual for the record, so that a beat of a noisy
-    record is not called unusual for its noise.
+def with_difference(segments: np.ndarray, usual_beat: np.ndarray) -> np.ndarray:
+    """Put twice the difference from the usual beat beside each beat.
 
     Parameters
     ----------
@@ -86,22 +78,18 @@ def with_difference(
         Standardised beats.
     usual_beat : ndarray, shape (samples,) or as ``segments``
         On the same scale.
-    variability : float or ndarray, shape (..., 1)
-        See `arrhythmia.beats.Beats`.
 
     Returns
     -------
     ndarray of float32, shape (..., samples, 2)
     """
-    unit = 0.5 + VAR * variability
-    return np.stack([segments, (segments - usual_beat) / unit], axis=-1).astype(np.float32)
+    return np.stack([segments, 2 * (segments - usual_beat)], axis=-1).astype(np.float32)
 
 
 def network_inputs(beats: Beats) -> Inputs:
     """Inputs of the network for all beats of a record."""
     return Inputs(
-        with_difference(beats.segments, beats.usual_beat, beats.variability),
-        rr_inputs(beats.rr_pre, beats.rr_post),
+        with_difference(beats.segments, beats.usual_beat), rr_inputs(beats.rr_pre, beats.rr_post)
     )
 
 

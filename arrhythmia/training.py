@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,11 +78,18 @@ class TrainingSettings:
     batch: int = 32
     learning_rate: float = 2e-3
     weight_decay: float = 1e-3
-    class_weight_exponent: float = 0.5
+    class_weight_exponent: float = 0.35
     rare_runs: float = 4.0
-    noise: float = 0.05
+    noise: float = 0.2
     gain: float = 0.15
     rr_noise: float = 0.02
+
+    @classmethod
+    def from_dict(cls, facts: dict) -> TrainingSettings:
+        """Read back what `fit` noted in a model's settings."""
+        network = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["network"].items()}
+        rest = {f.name: facts[f.name] for f in fields(cls) if f.name not in ("network", "mixture")}
+        return cls(NetworkSettings(**network), Mixture(**facts["mixture"]), **rest)
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,6 @@ class TrainingBeats:
     ----------
     segments : ndarray of float32, shape (beats, samples)
     usual_beats : ndarray of float32, shape (records, samples)
-    variability : ndarray of float, shape (records,)
     record : ndarray of int, shape (beats,)
         Row of ``usual_beats``.
     rr : ndarray of float32, shape (beats, rr inputs)
@@ -106,7 +112,6 @@ class TrainingBeats:
 
     segments: np.ndarray
     usual_beats: np.ndarray
-    variability: np.ndarray
     record: np.ndarray
     rr: np.ndarray
     beat_class: np.ndarray
@@ -186,7 +191,6 @@ def training_beats(
     return TrainingBeats(
         segments=np.concatenate([b.segments for b in items]),
         usual_beats=np.stack([b.usual_beat for b in items]),
-        variability=np.array([b.variability for b in items]),
         record=np.repeat(np.arange(len(items)), [len(b) for b in items]),
         rr=np.concatenate([rr_inputs(b.rr_pre, b.rr_post) for b in items]),
         beat_class=np.concatenate([b.beat_class for b in items]),
@@ -257,15 +261,24 @@ class RunBatches(keras.utils.PyDataset):
         places = starts[:, None] + np.arange(s.network.run)
         segments = beats.segments[places]
         usual = beats.usual_beats[beats.record[starts]][:, None, :]
-        variability = beats.variability[beats.record[starts]][:, None, None]
         gain = np.exp(rng.normal(0, s.gain, (s.batch, 1, 1)))
         level = np.abs(rng.normal(0, s.noise, (s.batch, 1, 1)))
-        noisy = segments + level * rng.standard_normal(segments.shape, dtype=np.float32)
+        noisy = segments + level * _noise(segments.shape, rng)
         rr = beats.rr[places]
         rr = rr + s.rr_noise * rng.standard_normal(rr.shape, dtype=np.float32)
         beat_class = beats.beat_class[places]
-        inputs = {"segments": with_difference(noisy * gain, usual * gain, variability), "rr": rr}
+        inputs = {"segments": with_difference(noisy * gain, usual * gain), "rr": rr}
         return inputs, np.maximum(beat_class, 0), self.weights[beat_class].astype(np.float32)
+
+
+def _noise(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Noise of unit variance: for each run either of muscles (white) or of electrodes (slow)."""
+    noise = rng.standard_normal(shape, dtype=np.float32)
+    smooth = np.cumsum(noise, axis=-1)
+    smooth -= smooth.mean(axis=-1, keepdims=True)
+    smooth /= smooth.std(axis=-1, keepdims=True)
+    slow = rng.random((shape[0], 1, 1)) < 0.5
+    return np.where(slow, smooth, noise)
 
 
 def fit(
@@ -391,3 +404,34 @@ def out_of_fold(
             beats = cut_beats(records[name][0], beat_settings)
             found[name] = classifier.probabilities(beats)
     return found
+
+
+def predict_folds(data_dir: str | Path | None, model: ModelSettings) -> pd.DataFrame:
+    """Out-of-fold predictions for all of DS1 with the settings of a saved model.
+
+    Parameters
+    ----------
+    data_dir : str or Path, optional
+        Folder of the database.
+    model : ModelSettings
+        Settings and seed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `arrhythmia.evaluation.predict_records` gives it.
+    """
+    import pandas as pd
+
+    from arrhythmia.evaluation import prediction_table
+
+    records = prepare_records(DS1, data_dir, model.beats)
+    settings = TrainingSettings.from_dict(model.training)
+    found, tables = {}, []
+    for number, fold in enumerate(FOLDS, 1):
+        print(f"fold {number} of {len(FOLDS)}: leaving out {', '.join(fold)}", flush=True)
+        found |= out_of_fold(records, model.beats, settings, model.seed, [fold])
+    for name in DS1:
+        sample, symbol = reference_beats(read_record(name, data_dir))
+        tables.append(prediction_table(name, sample, symbol, found[name]))
+    return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,216 @@
+"""The commands: ``python -m arrhythmia download | train | evaluate | annotate | benchmark``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from arrhythmia.cli import Parser, add_data_dir, add_model, run
+from arrhythmia.database import find_data_dir, require_database
+from arrhythmia.errors import InputError
+from arrhythmia.files import whole_file, whole_folder
+
+PROG = "python -m arrhythmia"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parser = Parser(prog=PROG, description=__doc__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+    _add_download(commands)
+    _add_train(commands)
+    _add_evaluate(commands)
+    _add_annotate(commands)
+    _add_benchmark(commands)
+    options = parser.parse_args(argv)
+    return run(lambda: options.command(options), options.prog)
+
+
+def _command(commands: argparse._SubParsersAction, name: str, text: str) -> Parser:
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(prog=f"{PROG} {name}")
+    return parser
+
+
+def _add_download(commands: argparse._SubParsersAction) -> None:
+    parser = _command(commands, "download", "fetch the MIT-BIH database, checking every file")
+    add_data_dir(parser)
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--url", metavar="URL", help="another server than PhysioNet")
+    source.add_argument("--from", dest="from_dir", metavar="DIR", help="a copy on this computer")
+    parser.set_defaults(command=download)
+
+
+def download(options: argparse.Namespace) -> None:
+    """Fetch the database."""
+    from arrhythmia.download import DEFAULT_URL, download_database
+
+    folder = find_data_dir(options.data_dir)
+    report = download_database(folder, options.url or DEFAULT_URL, options.from_dir)
+    print(
+        f"{report.fetched} files fetched, {report.replaced} replaced, {report.present} already "
+        f"there: the database is in '{report.folder}'"
+    )
+
+
+def _add_train(commands: argparse._SubParsersAction) -> None:
+    parser = _command(commands, "train", "train a network on DS1 and save it")
+    add_data_dir(parser)
+    parser.add_argument("--name", default="mine", help="saved as saved_models/NAME (default: mine)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
+    parser.add_argument("--epochs", type=int, help="epochs (default: those chosen on DS1's folds)")
+    parser.set_defaults(command=train)
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train on DS1."""
+    from arrhythmia.classifier import MODELS_FOLDER
+
+    require_database(options.data_dir)
+    if Path(options.name).name != options.name or options.name in ("", ".", ".."):
+        raise InputError(f"'{options.name}' is not a plain name: give one such as --name mine")
+    if options.seed < 0:
+        raise InputError(f"seed {options.seed} is negative: give 0 or more")
+    if options.epochs is not None and options.epochs < 1:
+        raise InputError(f"{options.epochs} epochs are none: give 1 or more")
+    folder = MODELS_FOLDER / options.name
+    with whole_folder(folder):
+        pass  # says now, not after the training, that the folder cannot be written
+    from dataclasses import replace
+
+    from arrhythmia.training import TrainingSettings
+    from arrhythmia.training import train as train_network
+
+    settings = TrainingSettings()
+    if options.epochs:
+        settings = replace(settings, epochs=options.epochs)
+    verbose = 1 if sys.stdout.isatty() else 2
+    classifier, history = train_network(options.data_dir, settings, options.seed, verbose=verbose)
+    classifier.save(folder, history.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+    print(f"saved in '{folder}'; next: {PROG} evaluate --model {folder}")
+
+
+def _add_evaluate(commands: argparse._SubParsersAction) -> None:
+    parser = _command(commands, "evaluate", "scores on DS2, patients the network never saw")
+    add_data_dir(parser)
+    add_model(parser)
+    parser.add_argument(
+        "--folds",
+        action="store_true",
+        help="leave DS2 shut: train one network for each fold of DS1, and score the folds",
+    )
+    parser.set_defaults(command=evaluate)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Score a model, on DS2 or by folds of DS1."""
+    from arrhythmia.classifier import read_settings
+
+    settings = read_settings(options.model)
+    require_database(options.data_dir)
+    if options.folds:
+        from arrhythmia.reports import write_results
+        from arrhythmia.training import predict_folds
+
+        figures = write_results(
+            options.model, predict_folds(options.data_dir, settings), prefix="folds_"
+        )
+        title = "DS1 by folds of whole records (DS2 stays shut)"
+    else:
+        from arrhythmia.reports import evaluate_model
+
+        figures, is_first = evaluate_model(options.model, options.data_dir)
+        title = "DS2: patients that the network never saw, reference R peaks"
+        if is_first:
+            print("first run of this model on DS2: a row was added to ds2_ledger.csv")
+    from arrhythmia.evaluation import format_summary
+
+    print(f"{title}\n\n{format_summary(figures)}\n")
+    print("95 % intervals of F1 and accuracy: records resampled with replacement")
+    print(f"metrics, predictions and confusion matrices are in '{options.model}'")
+
+
+def _add_annotate(commands: argparse._SubParsersAction) -> None:
+    parser = _command(commands, "annotate", "classify every beat of WFDB records")
+    parser.add_argument("records", nargs="+", metavar="RECORD", help="e.g. 233 or a path")
+    parser.add_argument(
+        "--r-peaks",
+        choices=("atr", "detect"),
+        help="from RECORD.atr, or detected (default: from RECORD.atr where it exists)",
+    )
+    parser.add_argument("--output-dir", metavar="DIR", default=".", help="default: this folder")
+    parser.add_argument("--lead", help="name of the lead (default: MLII, or the first ECG lead)")
+    add_data_dir(parser)
+    add_model(parser)
+    parser.set_defaults(command=annotate)
+
+
+def annotate(options: argparse.Namespace) -> None:
+    """Write RECORD.ai for every record."""
+    from arrhythmia.beats import detect_r_peaks, find_beats, reference_beats
+    from arrhythmia.classifier import Classifier, read_settings
+    from arrhythmia.labels import BEAT_CLASSES
+    from arrhythmia.records import read_record
+
+    settings = read_settings(options.model)
+    found = {}
+    for name in options.records:
+        record = read_record(name, options.data_dir, options.lead)
+        if record.name in found:
+            raise InputError(f"two records are named '{record.name}': annotate them one by one")
+        for note in record.notes:
+            print(f"note: {note}", file=sys.stderr)
+        detect = options.r_peaks == "detect"
+        if options.r_peaks is None and record.annotation is None:
+            print(f"note: record {record.name} has no .atr: R peaks detected", file=sys.stderr)
+            detect = True
+        r_peaks = detect_r_peaks(record) if detect else reference_beats(record)[0]
+        found[record.name] = (record, r_peaks, find_beats(record, settings.beats, r_peaks))
+    classifier = Classifier.load(options.model)
+    for name, (record, r_peaks, beats) in found.items():
+        predicted = classifier.probabilities(beats).argmax(axis=1)
+        symbols = [BEAT_CLASSES[i] for i in predicted]
+        file = Path(options.output_dir) / f"{name}.ai"
+        _write_annotation(file, r_peaks, symbols, record.fs)
+        counts = ", ".join(f"{symbols.count(c)} {c}" for c in BEAT_CLASSES if c in symbols)
+        print(f"{file}: {len(symbols)} beats ({counts})")
+
+
+def _write_annotation(file: Path, sample: object, symbols: list[str], fs: float) -> None:
+    import numpy as np
+    import wfdb
+
+    with tempfile.TemporaryDirectory() as part, whole_file(file) as whole:
+        wfdb.wrann("record", "ai", np.asarray(sample), symbol=symbols, fs=fs, write_dir=part)
+        whole.write_bytes(Path(part, "record.ai").read_bytes())
+
+
+def _add_benchmark(commands: argparse._SubParsersAction) -> None:
+    from arrhythmia.benchmark import PARTS
+
+    parser = _command(commands, "benchmark", "time what the project promises, on this machine")
+    add_data_dir(parser)
+    add_model(parser)
+    parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART",
+                        help=f"some of {', '.join(PARTS)} (default: all)")  # fmt: skip
+    parser.add_argument("--output", metavar="FILE.json", help="also write the figures here")
+    parser.set_defaults(command=benchmark)
+
+
+def benchmark(options: argparse.Namespace) -> None:
+    """Time the parts and print a line for each."""
+    from arrhythmia.benchmark import run_benchmark
+
+    require_database(options.data_dir)
+    report = run_benchmark(options.data_dir, options.model, options.only)
+    if options.output:
+        with whole_file(options.output) as part:
+            part.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,447 @@
+"""Drawings: an explained beat on ECG paper, and the figures of the study.
+
+The functions take what others computed, draw it on ``ax`` (or on a new figure where none is
+given) and return the axes. Classes differ by letter, line style or hatch as well as by colour
+(Okabe and Ito's, which colour-blind readers can tell apart), so that the figures survive a
+black-and-white printer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES, SYMBOL_CLASS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from arrhythmia.beats import Beats, BeatSettings
+    from arrhythmia.explanation import Heatmap
+    from arrhythmia.records import Record
+
+CLASS_COLORS = {"N": "#0072B2", "S": "#009E73", "V": "#D55E00", "E": "#CC79A7", "F": "#E69F00"}
+CLASS_LINES = {"N": "-", "S": "--", "V": "-.", "E": ":", "F": (0, (5, 1, 1, 1, 1, 1))}
+CLASS_HATCHES = {"N": "", "S": "//", "V": "\\\\", "E": "..", "F": "xx"}
+
+SMALL_BOX = (0.04, 0.1)
+"""Seconds and millivolts of one millimetre at 25 mm/s and 10 mm/mV; five of them make a large box."""
+MV_PER_SECOND = 2.5
+"""Millivolts as high as one second is wide, at 25 mm/s and 10 mm/mV."""
+PAPER, FINE_LINE, BOLD_LINE = "#fffdfb", "#f4e4df", "#e6c5bc"
+INCHES_PER_SECOND = 2.0
+"""Twice the size of real ECG paper, in figures made here."""
+DPI = 200
+
+
+def ecg_paper(
+    ax: Axes, seconds: tuple[float, float], millivolts: tuple[float, float], units: str = "mV"
+) -> Axes:
+    """Rule axes as ECG paper: 25 mm/s and 10 mm/mV.
+
+    Parameters
+    ----------
+    ax : Axes
+        Gets limits, rulings, labels and, in mV, the proportions of the paper.
+    seconds : tuple of float
+        First and last second.
+    millivolts : tuple of float
+        Lowest and highest value, in ``units``.
+    units : str
+        If they are not mV, nothing is known of millivolts: the paper is ruled in time alone.
+    """
+    from matplotlib.ticker import MaxNLocator, MultipleLocator
+
+    calibrated = units == "mV"
+    ax.set(xlim=seconds, ylim=millivolts, xlabel="time (s)", ylabel=units, facecolor=PAPER)
+    for step, color, width in ((1, FINE_LINE, 0.5), (5, BOLD_LINE, 0.8)):
+        ax.vlines(_multiples(seconds, step * SMALL_BOX[0]), *millivolts, color, lw=width, zorder=0)
+        if calibrated:
+            rows = _multiples(millivolts, step * SMALL_BOX[1])
+            ax.hlines(rows, *seconds, color, lw=width, zorder=0)
+    ax.xaxis.set_major_locator(MultipleLocator(1 if seconds[1] - seconds[0] > 2 else 0.2))
+    if calibrated:
+        ax.yaxis.set_major_locator(MultipleLocator(1 if np.ptp(millivolts) > 3 else 0.5))
+        ax.set_aspect(1 / MV_PER_SECOND)
+    else:
+        ax.yaxis.set_major_locator(MaxNLocator(5))
+    ax.tick_params(length=0, labelsize=9, colors="0.3")
+    for spine in ax.spines.values():
+        spine.set(color=BOLD_LINE, linewidth=0.8)
+    return ax
+
+
+def _multiples(limits: tuple[float, float], step: float) -> np.ndarray:
+    first, last = np.ceil(limits[0] / step - 1e-6), np.floor(limits[1] / step + 1e-6)
+    return np.arange(first, last + 1) * step
+
+
+def plot_explained_beat(
+    record: Record,
+    signal: np.ndarray,
+    beats: Beats,
+    settings: BeatSettings,
+    probabilities: np.ndarray,
+    beat: int,
+    heatmap: Heatmap,
+    symbols: np.ndarray | None = None,
+    seconds: float = 5.0,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw one beat among its neighbours on ECG paper, with the reasons for its class.
+
+    Parameters
+    ----------
+    record : Record
+        Its own signal is drawn pale behind the filtered one.
+    signal : ndarray, shape (samples,)
+        The record's signal filtered, in its units and at its sampling rate.
+    beats : Beats
+        All beats of the record.
+    settings : BeatSettings
+        With which they were cut.
+    probabilities : ndarray, shape (beats, 5)
+        In the order of `arrhythmia.labels.BEAT_CLASSES`.
+    beat : int
+        The beat explained, from 0.
+    heatmap : Heatmap
+        What `arrhythmia.explanation.grad_cam` gave for it.
+    symbols : ndarray of str, shape (beats,), optional
+        Reference annotation; shown for the neighbours where the network says otherwise.
+    seconds : float
+        How much to show.
+    ax : Axes, optional
+        By default those of a new figure, on which the paper is twice its real size.
+    """
+    start, end = _strip(beats.centers[beat], seconds, record.seconds)
+    first, last = int(start * record.fs), int(np.ceil(end * record.fs)) + 1
+    times = np.arange(first, first + len(signal[first:last])) / record.fs
+    filtered, raw = signal[first:last], record.signal[first:last]
+    low, high = float(filtered.min()), float(filtered.max())
+    if record.units == "mV":
+        low, high = np.floor(2 * low - 0.2) / 2, np.ceil(2 * high + 0.2) / 2
+        row = 0.6
+    else:
+        row = 0.22 * (high - low)
+        low, high = low - 0.08 * (high - low), high + 0.08 * (high - low)
+    if ax is None:
+        wide = min(INCHES_PER_SECOND * seconds, 12.0)
+        tall = wide * (high + row - low) / MV_PER_SECOND / (end - start)
+        ax = _new_axes((wide, 1.75 + (min(tall, 7.0) if record.units == "mV" else 3.0)))
+    ecg_paper(ax, (start, end), (low, high + row), record.units)
+
+    drift = np.nanmedian(raw - filtered) if np.isfinite(raw).any() else 0.0
+    pale = {"color": "0.62", "lw": 0.6, "zorder": 3}
+    (raw_line,) = ax.plot(times, raw - drift, label="as recorded", **pale)
+    (line,) = ax.plot(times, filtered, "k", lw=1.2, label="filtered", zorder=5)
+    ax.legend(
+        handles=[line, raw_line], loc="lower left", ncols=2, fontsize=8, framealpha=0.9,
+        edgecolor="none", borderpad=0.2, borderaxespad=0.3, labelcolor="0.2",
+    )  # fmt: skip
+    left = (np.rint(beats.centers[beat] * beats.fs) - settings.left) / beats.fs
+    heat_times = left + np.arange(settings.length) / beats.fs
+    _draw_heat(ax, times, filtered, heat_times, heatmap, (low, high))
+    _draw_marks(ax, beats, probabilities, beat, symbols, (start, end), high + 0.5 * row)
+
+    winner = int(probabilities[beat].argmax())
+    name = BEAT_CLASSES[winner]
+    chance = probabilities[beat, winner]
+    title = f"{name} – {CLASS_NAMES[name]}, p = {chance:.2f}"
+    where = f"record {record.name}, {clock(beats.centers[beat])} · lead {record.lead}"
+    if symbols is not None:
+        where += f" · reference: {symbols[beat]}"
+    if record.units == "mV":
+        where += " · 25 mm/s, 10 mm/mV"
+    ax.set_title(title, loc="left", fontsize=13, fontweight="bold", pad=24)
+    ax.annotate(where, (0, 1), (0, 8), "axes fraction", "offset points", fontsize=10, color="0.25")
+    return ax
+
+
+def _strip(center: float, seconds: float, length: float) -> tuple[float, float]:
+    """Stretch of a recording with a beat in its middle, from one large box to another."""
+    box = 5 * SMALL_BOX[0]
+    start = float(np.clip(center - seconds / 2, 0, max(length - seconds, 0)))
+    start = np.floor(start / box + 1e-6) * box
+    return start, min(start + seconds, np.ceil(length / box - 1e-6) * box)
+
+
+def _heat_colors() -> object:
+    """Part of magma, backwards: even steps from pale to dark, also in grey."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(colormaps["magma_r"](np.linspace(0.03, 0.72, 256)), "heat")
+
+
+def _draw_heat(
+    ax: Axes,
+    times: np.ndarray,
+    signal: np.ndarray,
+    heat_times: np.ndarray,
+    heatmap: Heatmap,
+    shaded: tuple[float, float],
+) -> None:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.collections import LineCollection
+
+    colors = _heat_colors()
+    low, high = shaded
+    middle = float(heat_times.mean())
+    edges = (max(heat_times[0], times[0]), min(heat_times[-1], times[-1]))
+    ax.vlines(edges, low, high, "0.45", lw=0.8, ls=(0, (2, 3)), zorder=2)
+    if heatmap.message:
+        ax.annotate(
+            heatmap.message, (middle, low), (0, 5), textcoords="offset points", ha="center",
+            fontsize=9, style="italic", zorder=7, bbox={"fc": "w", "ec": "0.6", "lw": 0.6},
+        )  # fmt: skip
+        return
+    strip = colors(heatmap.values)[None]
+    strip[..., 3] = 0.55 * heatmap.values
+    half = (heat_times[1] - heat_times[0]) / 2
+    extent = (heat_times[0] - half, heat_times[-1] + half, low, high)
+    limits, aspect = (ax.get_xlim(), ax.get_ylim()), ax.get_aspect()
+    ax.imshow(strip, extent=extent, aspect="auto", interpolation="bilinear", zorder=1)
+    ax.set(xlim=limits[0], ylim=limits[1], aspect=aspect)
+
+    inside = (times >= edges[0]) & (times <= edges[1])
+    points = np.stack([times[inside], signal[inside]], axis=1)
+    heat = np.interp(points[:, 0], heat_times, heatmap.values)
+    order = np.argsort(heat[:-1], kind="stable")  # the hottest on top
+    ax.add_collection(
+        LineCollection(
+            np.stack([points[:-1], points[1:]], axis=1)[order], cmap=colors, array=heat[order],
+            clim=(0, 1), linewidths=2.5 + 5.5 * heat[order], capstyle="round", zorder=4,
+        ),
+        autolim=False,
+    )  # fmt: skip
+    bar = ax.figure.colorbar(
+        ScalarMappable(cmap=colors), ax=ax, location="bottom", shrink=0.42, aspect=32, pad=0.02
+    )
+    bar.set_label(f"evidence for {heatmap.target_class} (Grad-CAM, relative)", fontsize=9)
+    bar.set_ticks([0, 0.5, 1], labels=["0  none", "0.5", "1  strongest here"])
+    bar.ax.tick_params(labelsize=8, length=2)
+    bar.outline.set_linewidth(0.5)
+
+
+def _draw_marks(
+    ax: Axes,
+    beats: Beats,
+    probabilities: np.ndarray,
+    beat: int,
+    symbols: np.ndarray | None,
+    strip: tuple[float, float],
+    height: float,
+) -> None:
+    """Letters of the predicted classes above the R peaks, and the RR intervals between."""
+    shown = np.flatnonzero((beats.centers >= strip[0]) & (beats.centers <= strip[1]))
+    for i in shown:
+        name = BEAT_CLASSES[int(probabilities[i].argmax())]
+        explained = i == beat
+        ax.annotate(
+            name, (beats.centers[i], height), ha="center", va="center", zorder=8,
+            fontsize=12 if explained else 9, fontweight="bold",
+            color="w" if explained else CLASS_COLORS[name],
+            bbox={
+                "boxstyle": "square,pad=0.25" if explained else "circle,pad=0.2",
+                "fc": "k" if explained else "w", "ec": "k" if explained else CLASS_COLORS[name],
+                "lw": 1.0,
+            },
+        )  # fmt: skip
+        if symbols is not None and SYMBOL_CLASS.get(str(symbols[i]), "") != name:
+            ax.annotate(
+                f"ref. {symbols[i]}", (beats.centers[i], height), (0, -15), ha="center", va="top",
+                textcoords="offset points", fontsize=7.5, color="0.25", zorder=8,
+            )  # fmt: skip
+    for i in (beat - 1, beat):
+        if i in shown and i + 1 in shown:
+            ends = beats.centers[i], beats.centers[i + 1]
+            ax.hlines(height, *ends, "0.55", lw=0.8, zorder=6)
+            ax.annotate(
+                f"{ends[1] - ends[0]:.2f} s", (sum(ends) / 2, height), ha="center", va="center",
+                fontsize=8, color="0.2", zorder=7, bbox={"fc": PAPER, "ec": "none", "pad": 1.0},
+            )  # fmt: skip
+
+
+def plot_class_counts(counts: dict[str, dict[str, int]], ax: Axes | None = None) -> Axes:
+    """Bars of the number of beats of every class in each part of the database.
+
+    Parameters
+    ----------
+    counts : dict
+        Part (``"DS1"``) to class to number of beats. The scale is logarithmic.
+    ax : Axes, optional
+        By default those of a new figure.
+    """
+    ax = ax or _new_axes((7.0, 3.6))
+    classes = list(dict.fromkeys(c for part in counts.values() for c in part))
+    width = 0.8 / len(counts)
+    shades, hatches = ("#0072B2", "#E69F00", "#009E73", "#CC79A7"), ("", "///", "...", "xxx")
+    for i, (part, numbers) in enumerate(counts.items()):
+        places = np.arange(len(classes)) + (i - (len(counts) - 1) / 2) * width
+        values = [numbers.get(c, 0) for c in classes]
+        bars = ax.bar(
+            places, values, 0.92 * width, label=part, color=shades[i % 4], hatch=hatches[i % 4],
+            edgecolor="w", linewidth=0,
+        )  # fmt: skip
+        ax.bar_label(bars, [f"{v:,}" for v in values], fontsize=8, padding=1)
+    ax.set_yscale("log")
+    ax.set_ylim(0.7, 4 * max(max(part.values()) for part in counts.values()))
+    words = {
+        c: CLASS_NAMES.get(c, "").replace(" or ", " or\n").replace(" of ", " of\n") for c in classes
+    }
+    ax.set_xticks(range(len(classes)), [f"{c}\n{words[c]}" for c in classes], fontsize=9)
+    ax.set_ylabel("beats (logarithmic)")
+    ax.legend(frameon=False)
+    return _plain(ax)
+
+
+def plot_raw_and_filtered(
+    times: np.ndarray,
+    raw: np.ndarray,
+    filtered: np.ndarray,
+    units: str = "mV",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a signal before and after the filter, one over the other.
+
+    Parameters
+    ----------
+    times : ndarray, shape (samples,)
+        Seconds.
+    raw, filtered : ndarray, shape (samples,)
+        In ``units``.
+    units : str
+        For the label.
+    ax : Axes, optional
+        By default those of a new figure.
+    """
+    ax = ax or _new_axes((10.0, 3.4))
+    ax.plot(times, raw, color="#D55E00", lw=0.9, alpha=0.8, label="as recorded")
+    ax.plot(times, filtered, color="k", lw=1.1, label="filtered")
+    ax.set(xlabel="time (s)", ylabel=units, xlim=(times[0], times[-1]))
+    ax.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2)
+    return _plain(ax)
+
+
+def plot_mean_beats(
+    times: np.ndarray,
+    means: dict[str, np.ndarray],
+    spreads: dict[str, np.ndarray],
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the mean beat of every class with a band of its spread.
+
+    Parameters
+    ----------
+    times : ndarray, shape (samples,)
+        Seconds from the centre of the QRS.
+    means, spreads : dict
+        Class to an ndarray of shape (samples,): mean, and half the height of its band.
+    ax : Axes, optional
+        By default those of a new figure.
+    """
+    ax = ax or _new_axes((7.0, 4.0))
+    for name, mean in means.items():
+        color = CLASS_COLORS.get(name, "k")
+        label = f"{name} – {CLASS_NAMES[name]}" if name in CLASS_NAMES else name
+        ax.plot(times, mean, color=color, ls=CLASS_LINES.get(name, "-"), lw=2, label=label)
+        if name in spreads:
+            band = (mean - spreads[name], mean + spreads[name])
+            ax.fill_between(times, *band, color=color, alpha=0.12, lw=0)
+    ax.axvline(0, color="0.6", lw=0.8, zorder=0)
+    ax.set(
+        xlabel="time from the centre of the QRS (s)",
+        ylabel="standard deviations of a usual beat",
+        xlim=(times[0], times[-1]),
+    )
+    ax.legend(frameon=False, fontsize=9, handlelength=3.2)
+    return _plain(ax)
+
+
+def plot_history(history: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw the course of a training: loss to the left, accuracy to the right.
+
+    Parameters
+    ----------
+    history : pandas.DataFrame
+        A row an epoch: ``epoch``, ``loss``, ``accuracy``.
+    ax : Axes, optional
+        By default those of a new figure. The accuracy has axes of its own over them.
+    """
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    ax = ax or _new_axes((7.0, 3.4))
+    right = ax.twinx()
+    loss, accuracy = CLASS_COLORS["V"], CLASS_COLORS["N"]
+    lines = ax.plot(history["epoch"], history["loss"], "o-", color=loss, ms=4, label="loss (left)")
+    lines += right.plot(
+        history["epoch"], history["accuracy"], "s--", color=accuracy, ms=4, label="accuracy (right)"
+    )
+    ax.set(xlabel="epoch", ylabel="weighted cross-entropy")
+    ax.set_ylim(bottom=0)
+    right.set_ylabel("weighted accuracy")
+    right.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(handles=lines, frameon=False, loc="center right")
+    right.spines[["top", "left"]].set_visible(False)
+    return _plain(ax)
+
+
+def plot_confusion(
+    confusion: np.ndarray, classes: tuple[str, ...], ax: Axes | None = None, title: str = ""
+) -> Axes:
+    """Draw a confusion matrix: beats, and their share of the reference class.
+
+    Parameters
+    ----------
+    confusion : ndarray of int, shape (classes, classes)
+        Beats by reference class (row) and predicted class (column).
+    classes : tuple of str
+        Names of rows and columns.
+    ax : Axes, optional
+        By default those of a new figure.
+    title : str
+        Above the matrix.
+    """
+    ax = ax or _new_axes((1.05 * len(classes) + 0.9, 0.85 * len(classes) + 1.0))
+    support = confusion.sum(axis=1, keepdims=True)
+    shares = confusion / np.maximum(support, 1)
+    ax.imshow(shares, cmap="cividis_r", vmin=0, vmax=1, aspect="auto")
+    for (row, column), beats in np.ndenumerate(confusion):
+        share = f"{100 * shares[row, column]:.1f} %" if support[row] else "–"
+        ax.text(
+            column, row, f"{beats:,}\n{share}", ha="center", va="center", fontsize=9,
+            fontweight="bold" if row == column else "normal",
+            color="w" if shares[row, column] > 0.5 else "k",
+        )  # fmt: skip
+    ax.set_xticks(range(len(classes)), classes)
+    ax.set_yticks(range(len(classes)), classes)
+    ax.set(xlabel="predicted", ylabel="reference")
+    ax.set_title(title, fontsize=11)
+    ax.tick_params(length=0)
+    ax.set_xticks(np.arange(1, len(classes)) - 0.5, minor=True)
+    ax.set_yticks(np.arange(1, len(classes)) - 0.5, minor=True)
+    ax.grid(which="minor", color="w", lw=2)
+    ax.tick_params(which="minor", length=0)
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def clock(seconds: float, decimals: int = 1) -> str:
+    """Time of day style: ``00:05:01.7``."""
+    minutes, rest = divmod(round(seconds, decimals), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours:02d}:{minutes:02d}:{rest:0{3 + decimals}.{decimals}f}"
+
+
+def _plain(ax: Axes) -> Axes:
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def _new_axes(inches: tuple[float, float]) -> Axes:
+    from matplotlib import pyplot as plt
+
+    return plt.subplots(figsize=inches, dpi=DPI, layout="constrained")[1]

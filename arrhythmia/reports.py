@@ -1,0 +1,86 @@
+"""Results written beside the model: predictions, figures of merit, confusion matrices."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from arrhythmia.classifier import Classifier
+from arrhythmia.evaluation import predict_records, summary
+from arrhythmia.files import whole_folder
+from arrhythmia.labels import DS2, GROUPING_NAMES, GROUPINGS
+from arrhythmia.ledger import LEDGER_NAME, add_to_ledger
+from arrhythmia.records import read_record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def evaluate_model(
+    folder: str | Path, data_dir: str | Path | None = None, names: Sequence[str] = DS2
+) -> tuple[dict, bool]:
+    """Score a saved model on records, by default DS2, and write the results into its folder.
+
+    The first time that a model sees a record of DS2, a row is appended to the ledger
+    (``ds2_ledger.csv`` beside the model's folder).
+
+    Parameters
+    ----------
+    folder : str or Path
+        Folder of a saved model.
+    data_dir : str or Path, optional
+        Folder of the database.
+    names : sequence of str
+        Records with reference annotation.
+
+    Returns
+    -------
+    figures : dict
+        See `arrhythmia.evaluation.summary`.
+    is_first : bool
+        Whether a row was added to the ledger.
+    """
+    folder = Path(folder)
+    classifier = Classifier.load(folder)
+    records = [read_record(name, data_dir) for name in names]
+    figures = write_results(folder, predict_records(classifier, records))
+    is_first = not set(names).isdisjoint(DS2) and add_to_ledger(
+        folder.parent / LEDGER_NAME, folder, figures
+    )
+    return figures, is_first
+
+
+def write_results(folder: str | Path, table: pd.DataFrame, prefix: str = "") -> dict:
+    """Write ``predictions.csv``, ``metrics.json`` and ``confusion.png``.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where to.
+    table : pandas.DataFrame
+        Predictions, as `arrhythmia.evaluation.predict_records` gives them.
+    prefix : str
+        Put before the names of the files.
+
+    Returns
+    -------
+    dict
+        What ``metrics.json`` holds.
+    """
+    from matplotlib.figure import Figure
+
+    from arrhythmia.plotting import plot_confusion
+
+    figures = summary(table)
+    figure = Figure(figsize=(11, 5), layout="constrained")
+    for ax, grouping in zip(figure.subplots(1, 2), GROUPINGS, strict=True):
+        part = figures[grouping]
+        plot_confusion(part["confusion"], part["classes"], ax, GROUPING_NAMES[grouping])
+    with whole_folder(folder) as place:
+        table.to_csv(place / f"{prefix}predictions.csv", index=False, lineterminator="\n")
+        text = json.dumps(figures, indent=1) + "\n"
+        (place / f"{prefix}metrics.json").write_text(text, encoding="utf-8")
+        figure.savefig(place / f"{prefix}confusion.png", dpi=110, metadata={"Software": None})
+    return figures

@@ -1,0 +1,117 @@
+"""Tests of `arrhythmia.files`: whole results or none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arrhythmia.errors import InputError
+from arrhythmia.files import whole_file, whole_folder
+
+
+def test_a_file_is_there_when_all_went_well(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "folder" / "table.csv"
+    with whole_file(target) as part:
+        assert part.parent == target.parent
+        assert part.suffix == ".csv"
+        part.write_text("one", encoding="utf-8")
+        assert not target.exists()
+    assert target.read_text(encoding="utf-8") == "one"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_file_is_readable_by_others(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "table.csv") as part:
+        part.write_text("one", encoding="utf-8")
+    assert (tmp_path / "table.csv").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_file_replaces_the_whole_of_an_older_one(tmp_path: Path) -> None:
+    target = tmp_path / "table.csv"
+    target.write_text("a much longer older text", encoding="utf-8")
+    with whole_file(target) as part:
+        part.write_text("new", encoding="utf-8")
+        assert target.read_text(encoding="utf-8") == "a much longer older text"
+    assert target.read_text(encoding="utf-8") == "new"
+
+
+def test_a_failure_leaves_the_older_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "table.csv"
+    target.write_text("old", encoding="utf-8")
+    with pytest.raises(ZeroDivisionError), whole_file(target) as part:
+        part.write_text("half", encoding="utf-8")
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == [target]
+    assert target.read_text(encoding="utf-8") == "old"
+
+
+def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), whole_file(tmp_path / "table.csv") as part:
+        part.write_text("half", encoding="utf-8")
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_written_is_the_users_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with (
+        pytest.raises(InputError, match="cannot write '.*table.csv'"),
+        whole_file(tmp_path / "file" / "table.csv"),
+    ):
+        pytest.fail("there is no place to write to")
+    assert (tmp_path / "file").read_text(encoding="utf-8") == ""
+
+
+def test_a_folder_is_no_file_to_write(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    with (
+        pytest.raises(InputError, match="results' is a folder"),
+        whole_file(tmp_path / "results"),
+    ):
+        pytest.fail("there is no place to write to")
+    assert list(tmp_path.iterdir()) == [tmp_path / "results"]
+
+
+def test_a_folder_is_there_when_all_went_well(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "model"
+    with whole_folder(target) as part:
+        (part / "settings.json").write_text("{}", encoding="utf-8")
+        assert not target.exists()
+    assert list(target.iterdir()) == [target / "settings.json"]
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_folder_keeps_the_files_that_were_not_written_again(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    target.mkdir()
+    (target / "card.md").write_text("card", encoding="utf-8")
+    (target / "settings.json").write_text("old", encoding="utf-8")
+    with whole_folder(target) as part:
+        (part / "settings.json").write_text("new", encoding="utf-8")
+    assert (target / "card.md").read_text(encoding="utf-8") == "card"
+    assert (target / "settings.json").read_text(encoding="utf-8") == "new"
+
+
+def test_a_failure_leaves_a_folder_as_it_was(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    target.mkdir()
+    (target / "settings.json").write_text("old", encoding="utf-8")
+    with pytest.raises(ZeroDivisionError), whole_folder(target) as part:
+        (part / "settings.json").write_text("half", encoding="utf-8")
+        (part / "model.keras").write_text("half", encoding="utf-8")
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == [target]
+    assert list(target.iterdir()) == [target / "settings.json"]
+    assert (target / "settings.json").read_text(encoding="utf-8") == "old"
+
+
+@pytest.mark.parametrize("place", ["file", "file/model"])
+def test_a_folder_that_cannot_be_written_is_the_users_error(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with (
+        pytest.raises(InputError, match=r"cannot write '.*' \(.*\): choose another place"),
+        whole_folder(tmp_path / place) as part,
+    ):
+        (part / "settings.json").write_text("{}", encoding="utf-8")
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]

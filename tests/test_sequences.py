@@ -1,0 +1,168 @@
+"""Tests of `arrhythmia.sequences`: properties of the network's inputs, not their tuning."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import MakeRecord
+
+from arrhythmia.beats import BeatSettings, find_beats
+from arrhythmia.records import Record, read_record
+from arrhythmia.sequences import (
+    RR_INPUTS,
+    covering_runs,
+    network_inputs,
+    rr_inputs,
+    with_difference,
+)
+
+TIMELESS = [i for i, name in enumerate(RR_INPUTS) if "seconds" not in name]
+RATIOS = [i for i, name in enumerate(RR_INPUTS) if "/" in name]
+
+
+@pytest.fixture
+def record(tmp_path: Path, make_record: MakeRecord) -> Record:
+    return read_record(make_record(tmp_path, symbols="NNNANNVNNFENNNN"))
+
+
+def intervals(rr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """RR before and after each beat, as `arrhythmia.beats.cut_beats` gives them."""
+    return np.concatenate([rr[:1], rr]), np.concatenate([rr, rr[-1:]])
+
+
+# --- runs -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 16])
+def test_runs_cover_every_beat_with_weights_that_sum_to_one(length: int) -> None:
+    for beats in range(1, 51):
+        places, weights = covering_runs(beats, length)
+        assert places.shape == weights.shape
+        assert places.shape[1] == length
+        assert set(places.ravel()) == set(range(beats))
+        assert np.isfinite(weights).all()
+        assert (weights >= 0).all()
+        sums = np.bincount(places.ravel(), weights.ravel(), minlength=beats)
+        np.testing.assert_allclose(sums, 1)
+
+
+@pytest.mark.parametrize("length", [1, 4, 16])
+def test_runs_hold_consecutive_beats(length: int) -> None:
+    for beats in range(1, 51):
+        places, _ = covering_runs(beats, length)
+        steps = np.diff(places, axis=1)
+        if beats >= length:
+            assert (steps == 1).all()
+        else:
+            assert places.tolist() == [[*range(beats), *[beats - 1] * (length - beats)]]
+
+
+def test_a_beat_is_mostly_read_from_the_middle_of_a_run() -> None:
+    length = 16
+    places, weights = covering_runs(100, length)
+    from_edge = np.minimum(np.arange(length), np.arange(length)[::-1])
+    for beat in range(length // 2, 100 - length // 2):
+        run, place = np.nonzero(places == beat)
+        assert np.average(from_edge[place], weights=weights[run, place]) >= length // 4 - 1
+        assert from_edge[place[np.argmax(weights[run, place])]] == from_edge[place].max()
+
+
+# --- timing ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("beats", [1, 2, 3, 10, 11, 12, 40])
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_timing_is_finite_for_any_number_of_beats(beats: int) -> None:
+    rr = np.random.default_rng(beats).uniform(0.3, 1.5, max(beats - 1, 1))
+    pre, post = (values[:beats] for values in intervals(rr))
+    inputs = rr_inputs(pre, post)
+    assert inputs.shape == (beats, len(RR_INPUTS))
+    assert inputs.dtype == np.float32
+    assert np.isfinite(inputs).all()
+
+
+@pytest.mark.parametrize("rr", [[0.8, 25.0, 0.8], [0.001, 0.8, 0.001], [1800.0], [0.2, 0.2, 4.0]])
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_timing_stays_in_bounds_for_any_interval(rr: list[float]) -> None:
+    inputs = rr_inputs(*intervals(np.array(rr)))
+    assert np.isfinite(inputs).all()
+    assert np.abs(inputs).max() < 5
+
+
+def test_a_faster_heart_has_the_same_relative_timing() -> None:
+    pre, post = intervals(np.random.default_rng(0).uniform(0.6, 1.0, 60))
+    slow, fast = rr_inputs(pre, post), rr_inputs(0.8 * pre, 0.8 * post)
+    assert TIMELESS
+    np.testing.assert_allclose(fast[:, TIMELESS], slow[:, TIMELESS], atol=1e-5)
+
+
+def test_a_regular_rhythm_has_no_deviation() -> None:
+    inputs = rr_inputs(*intervals(np.full(30, 0.75)))
+    assert RATIOS
+    np.testing.assert_allclose(inputs[:, RATIOS], 0, atol=1e-6)
+
+
+def test_an_early_beat_differs_from_all_others_in_what_came_before_it() -> None:
+    rr = np.full(60, 0.8)
+    rr[29:31] = 0.5, 1.1
+    inputs = rr_inputs(*intervals(rr))
+    for i, name in enumerate(RR_INPUTS):
+        if name.startswith("rr_pre /"):
+            assert np.argmin(inputs[:, i]) == 30
+        if name.startswith("rr_post /"):
+            assert np.argmax(inputs[:, i]) == 30
+
+
+# --- shapes ---------------------------------------------------------------------------------
+
+
+def test_the_difference_stands_beside_the_beat() -> None:
+    rng = np.random.default_rng(0)
+    usual = rng.normal(size=20)
+    segments = usual + np.array([[0.0], [1.0], [-1.0]]) * rng.normal(size=20)
+    pair = with_difference(segments, usual, 0.1)
+    assert pair.shape == (3, 20, 2)
+    np.testing.assert_allclose(pair[..., 0], segments, rtol=1e-6)
+    np.testing.assert_array_equal(pair[0, :, 1], 0)
+    np.testing.assert_allclose(pair[1, :, 1], -pair[2, :, 1], rtol=1e-5)
+    assert (np.sign(pair[1, :, 1]) == np.sign(segments[1] - usual)).all()
+
+
+def test_what_is_usual_in_a_noisy_record_counts_for_less() -> None:
+    segments, usual = np.ones((1, 20)), np.zeros(20)
+    quiet = with_difference(segments, usual, 0.1)[..., 1]
+    noisy = with_difference(segments, usual, 0.5)[..., 1]
+    assert (noisy > 0).all()
+    assert (noisy < quiet).all()
+
+
+def test_runs_of_several_records_have_the_differences_of_their_own_record() -> None:
+    rng = np.random.default_rng(0)
+    runs, usual = rng.normal(size=(3, 4, 20)), rng.normal(size=(3, 1, 20))
+    variability = rng.uniform(0.1, 1, (3, 1, 1))
+    together = with_difference(runs, usual, variability)
+    for run in range(3):
+        alone = with_difference(runs[run], usual[run, 0], variability[run].item())
+        np.testing.assert_allclose(together[run], alone, rtol=1e-5)
+
+
+def test_inputs_of_a_record_hold_every_beat(record: Record) -> None:
+    beats = find_beats(record, BeatSettings())
+    inputs = network_inputs(beats)
+    assert inputs.segments.shape == (15, BeatSettings().length, 2)
+    assert inputs.rr.shape == (15, len(RR_INPUTS))
+    assert inputs.segments.dtype == inputs.rr.dtype == np.float32
+    assert np.isfinite(inputs.segments).all()
+    np.testing.assert_array_equal(inputs.segments[..., 0], beats.segments)
+    np.testing.assert_array_equal(inputs.rr, rr_inputs(beats.rr_pre, beats.rr_post))
+
+
+def test_neither_units_nor_offset_change_the_inputs(record: Record) -> None:
+    inputs = network_inputs(find_beats(record, BeatSettings()))
+    changed = replace(record, signal=200 * record.signal + 1024)
+    others = network_inputs(find_beats(changed, BeatSettings()))
+    np.testing.assert_allclose(others.segments, inputs.segments, atol=1e-4)
+    np.testing.assert_allclose(others.rr, inputs.rr, atol=1e-5)
