@@ -25,6 +25,10 @@ DEFAULT_MODEL = MODELS_FOLDER / "ds1"
 FORMAT = 1
 """Changes when older model folders can no longer be read."""
 
+RUNS_AT_ONCE = 512
+"""Bounds memory for day-long recordings. Calling the network directly starts sooner than
+``predict``, which first traces it."""
+
 LIBRARIES = ("tensorflow", "keras", "numpy", "scipy", "wfdb", "sleepecg")
 
 
@@ -201,8 +205,11 @@ class Classifier:
         """
         inputs = network_inputs(beats)
         places, weights = covering_runs(len(beats), self.settings.run)
-        found = self.network.predict(
-            [inputs.segments[places], inputs.rr[places]], batch_size=64, verbose=0
+        found = np.concatenate(
+            [
+                self.network([inputs.segments[part], inputs.rr[part]], training=False)
+                for part in np.array_split(places, -(-len(places) // RUNS_AT_ONCE))
+            ]
         )
         sums = np.zeros((len(beats), len(BEAT_CLASSES)))
         np.add.at(sums, places.ravel(), (found * weights[..., None]).reshape(-1, sums.shape[1]))

@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import zipfile
 from datetime import date
 from pathlib import Path
 
@@ -20,10 +21,11 @@ COLUMNS = (
 
 
 def model_digest(folder: str | Path) -> str:
-    """SHA-256 of a saved network and its settings."""
-    digest = hashlib.sha256()
-    for name in ("model.keras", "settings.json"):
-        digest.update((Path(folder) / name).read_bytes())
+    """SHA-256 of a saved network's weights and settings (the file itself holds the date)."""
+    folder = Path(folder)
+    digest = hashlib.sha256((folder / "settings.json").read_bytes())
+    with zipfile.ZipFile(folder / "model.keras") as archive:
+        digest.update(archive.read("model.weights.h5"))
     return digest.hexdigest()
 
 

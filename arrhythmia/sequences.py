@@ -53,6 +53,7 @@ def rr_inputs(rr_pre: np.ndarray, rr_post: np.ndarray) -> np.ndarray:
     ndarray of float32, shape (beats, 7)
         Natural logarithms in the order of `RR_INPUTS`, within ±1.5.
     """
+    rr_pre, rr_post = np.maximum(rr_pre, 0.01), np.maximum(rr_post, 0.01)  # marks given twice
     mean = np.mean(np.clip(rr_pre, 0.2, 3.0))
     around = _median_around(rr_pre)
     before = np.concatenate([rr_pre[:1], rr_pre[:-1]])

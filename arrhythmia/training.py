@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from arrhythmia.augmentation import Mixture, find_donors, virtual_copy
-from arrhythmia.backend import keras
+from arrhythmia.backend import keras, tf
 from arrhythmia.beats import (
     Beats,
     BeatSettings,
@@ -287,6 +287,7 @@ def fit(
     settings: TrainingSettings,
     seed: int,
     verbose: int = 0,
+    network: keras.Model | None = None,
 ) -> tuple[Classifier, pd.DataFrame]:
     """Train a network on some records.
 
@@ -302,18 +303,39 @@ def fit(
         Of the weights, the virtual copies and the batches.
     verbose : int
         As for Keras: 0 is silent, 1 a progress bar, 2 a line for each epoch.
+    network : keras.Model, optional
+        The network of an earlier call with the same settings, to be started anew: tracing
+        one takes as long as many epochs.
 
     Returns
     -------
     classifier : Classifier
     history : pandas.DataFrame
-        A row an epoch: ``epoch``, ``loss``, ``accuracy``, ``learning_rate``.
+        A row an epoch: ``epoch``, ``loss``, ``accuracy``.
     """
     import pandas as pd
 
     keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
     beats = training_beats(records, beat_settings, settings, np.random.default_rng(seed))
-    network = build_network(beat_settings.length, len(RR_INPUTS), settings.network)
+    fresh = build_network(beat_settings.length, len(RR_INPUTS), settings.network)
+    if network is None:
+        network = fresh
+        _compile(network, settings)
+    else:
+        network.set_weights(fresh.get_weights())
+        for variable in network.optimizer.variables:
+            variable.assign(np.zeros(variable.shape))
+    batches = RunBatches(beats, settings, seed)
+    history = network.fit(batches, epochs=settings.epochs, verbose=verbose, shuffle=False)
+    table = pd.DataFrame(history.history)[["loss", "accuracy"]]
+    table.insert(0, "epoch", np.arange(1, len(table) + 1))
+    facts = asdict(settings) | {"records": list(records)}
+    model = ModelSettings(beat_settings, settings.network.run, seed, facts)
+    return Classifier(network, model), table
+
+
+def _compile(network: keras.Model, settings: TrainingSettings) -> None:
     warm_up = min(100, settings.epochs * settings.steps // 4)
     rate = keras.optimizers.schedules.CosineDecay(
         settings.learning_rate / 20,
@@ -327,14 +349,6 @@ def fit(
         loss="sparse_categorical_crossentropy",
         weighted_metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
     )
-    batches = RunBatches(beats, settings, seed)
-    history = network.fit(batches, epochs=settings.epochs, verbose=verbose, shuffle=False)
-    table = pd.DataFrame(history.history)[["loss", "accuracy"]]
-    table.insert(0, "epoch", np.arange(1, len(table) + 1))
-    table["learning_rate"] = [float(rate(e * settings.steps)) for e in table["epoch"]]
-    facts = asdict(settings) | {"records": list(records)}
-    model = ModelSettings(beat_settings, settings.network.run, seed, facts)
-    return Classifier(network, model), table
 
 
 def train(
@@ -396,10 +410,11 @@ def out_of_fold(
     dict
         Record name to an ndarray of shape (beats, 5).
     """
-    found = {}
+    found, network = {}, None
     for fold in folds:
         others = {name: leads for name, leads in records.items() if name not in fold}
-        classifier, _ = fit(others, beat_settings, settings, seed, verbose)
+        classifier, _ = fit(others, beat_settings, settings, seed, verbose, network)
+        network = classifier.network
         for name in fold:
             beats = cut_beats(records[name][0], beat_settings)
             found[name] = classifier.probabilities(beats)
@@ -427,10 +442,7 @@ def predict_folds(data_dir: str | Path | None, model: ModelSettings) -> pd.DataF
 
     records = prepare_records(DS1, data_dir, model.beats)
     settings = TrainingSettings.from_dict(model.training)
-    found, tables = {}, []
-    for number, fold in enumerate(FOLDS, 1):
-        print(f"fold {number} of {len(FOLDS)}: leaving out {', '.join(fold)}", flush=True)
-        found |= out_of_fold(records, model.beats, settings, model.seed, [fold])
+    found, tables = out_of_fold(records, model.beats, settings, model.seed, verbose=2), []
     for name in DS1:
         sample, symbol = reference_beats(read_record(name, data_dir))
         tables.append(prediction_table(name, sample, symbol, found[name]))

@@ -175,8 +175,8 @@ def test_beats_at_the_edges_look_like_the_others(read: Read) -> None:
     reach = round(0.07 * SETTINGS.fs)
     qrs = slice(SETTINGS.left - reach, SETTINGS.left + reach + 1)
     assert beats.centers[0] < SETTINGS.before
-    edges = beats.segments[[0, -1], qrs]
-    assert correlations(edges, beats.usual_beat[qrs]).min() > 0.97
+    likeness = correlations(beats.segments[:, qrs], beats.usual_beat[qrs])
+    assert min(likeness[0], likeness[-1]) > min(0.95, likeness[1:-1].min() - 0.01)
 
 
 @pytest.mark.parametrize("at", [0, 1, -2, -1])
@@ -198,7 +198,6 @@ def test_a_record_of_one_or_two_beats_gives_them(read: Read, symbols: str) -> No
     assert len(beats) == len(symbols)
     for values in (beats.segments, beats.usual_beat, beats.rr_pre, beats.rr_post):
         assert np.isfinite(values).all()
-    assert np.isfinite(beats.variability)
     assert (beats.rr_pre > 0).all()
     if len(symbols) == 2:
         np.testing.assert_allclose(beats.rr_pre, beats.rr_post)
@@ -289,7 +288,6 @@ def test_neither_units_nor_offset_change_the_beats(
     beats = find_beats(record, SETTINGS)
     other = find_beats(replace(record, signal=gain * record.signal + offset), SETTINGS)
     assert_same_beats(other, beats, 1e-4, 1e-6)
-    assert other.variability == pytest.approx(beats.variability, rel=1e-4)
 
 
 @pytest.mark.parametrize("fs", [128, 250, 257, 500, 1000])
@@ -331,12 +329,6 @@ def test_the_usual_beat_has_the_unit_that_segments_are_measured_in(record: Recor
     beats = find_beats(record, SETTINGS)
     assert np.std(beats.usual_beat) == pytest.approx(1, rel=1e-4)
     np.testing.assert_allclose(usual_beat(beats.segments), beats.usual_beat, atol=1e-5)
-
-
-def test_variability_grows_with_noise(read: Read) -> None:
-    quiet = find_beats(read(symbols="N" * 40, noise=0.01), SETTINGS)
-    noisy = find_beats(read(symbols="N" * 40, noise=0.1), SETTINGS)
-    assert 0 < 1.5 * quiet.variability < noisy.variability
 
 
 # --- R peaks and leads ----------------------------------------------------------------------

@@ -123,30 +123,21 @@ def test_the_difference_stands_beside_the_beat() -> None:
     rng = np.random.default_rng(0)
     usual = rng.normal(size=20)
     segments = usual + np.array([[0.0], [1.0], [-1.0]]) * rng.normal(size=20)
-    pair = with_difference(segments, usual, 0.1)
+    pair = with_difference(segments, usual)
     assert pair.shape == (3, 20, 2)
+    assert pair.dtype == np.float32
     np.testing.assert_allclose(pair[..., 0], segments, rtol=1e-6)
     np.testing.assert_array_equal(pair[0, :, 1], 0)
     np.testing.assert_allclose(pair[1, :, 1], -pair[2, :, 1], rtol=1e-5)
     assert (np.sign(pair[1, :, 1]) == np.sign(segments[1] - usual)).all()
 
 
-def test_what_is_usual_in_a_noisy_record_counts_for_less() -> None:
-    segments, usual = np.ones((1, 20)), np.zeros(20)
-    quiet = with_difference(segments, usual, 0.1)[..., 1]
-    noisy = with_difference(segments, usual, 0.5)[..., 1]
-    assert (noisy > 0).all()
-    assert (noisy < quiet).all()
-
-
 def test_runs_of_several_records_have_the_differences_of_their_own_record() -> None:
     rng = np.random.default_rng(0)
     runs, usual = rng.normal(size=(3, 4, 20)), rng.normal(size=(3, 1, 20))
-    variability = rng.uniform(0.1, 1, (3, 1, 1))
-    together = with_difference(runs, usual, variability)
+    together = with_difference(runs, usual)
     for run in range(3):
-        alone = with_difference(runs[run], usual[run, 0], variability[run].item())
-        np.testing.assert_allclose(together[run], alone, rtol=1e-5)
+        np.testing.assert_allclose(together[run], with_difference(runs[run], usual[run, 0]))
 
 
 def test_inputs_of_a_record_hold_every_beat(record: Record) -> None:
