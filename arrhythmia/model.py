@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from arrhythmia.backend import keras
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.sequences import CHANNELS
 
 layers = keras.layers
 
@@ -42,8 +43,8 @@ class NetworkSettings:
 
 
 def build_encoder(samples: int, settings: NetworkSettings) -> keras.Model:
-    """Encoder of one beat: (samples, 2) to ``settings.features`` numbers."""
-    beat = keras.Input((samples, 2), name="beat")
+    """Encoder of one beat: (samples, channels) to ``settings.features`` numbers."""
+    beat = keras.Input((samples, CHANNELS), name="beat")
     x = beat
     for block, (filters, kernel) in enumerate(
         zip(settings.filters, settings.kernels, strict=True), 1
@@ -73,10 +74,10 @@ def build_network(samples: int, rr_inputs: int, settings: NetworkSettings) -> ke
     Returns
     -------
     keras.Model
-        From ``segments`` (runs, beats, samples, 2) and ``rr`` (runs, beats, rr_inputs) to
+        From ``segments`` (runs, beats, samples, channels) and ``rr`` (runs, beats, rr_inputs) to
         probabilities (runs, beats, 5) in the order of `arrhythmia.labels.BEAT_CLASSES`.
     """
-    segments = keras.Input((settings.run, samples, 2), name="segments")
+    segments = keras.Input((settings.run, samples, CHANNELS), name="segments")
     rr = keras.Input((settings.run, rr_inputs), name="rr")
     encoder = build_encoder(samples, settings)
     shape = layers.TimeDistributed(encoder, name="each_beat")(segments)

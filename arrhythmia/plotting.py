@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES, SYMBOL_CLASS
+from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES, SYMBOL_CLASS, SYMBOL_NAMES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,12 +27,16 @@ CLASS_LINES = {"N": "-", "S": "--", "V": "-.", "E": ":", "F": (0, (5, 1, 1, 1, 1
 CLASS_HATCHES = {"N": "", "S": "//", "V": "\\\\", "E": "..", "F": "xx"}
 
 SMALL_BOX = (0.04, 0.1)
-"""Seconds and millivolts of one millimetre at 25 mm/s and 10 mm/mV; five of them make a large box."""
+"""Seconds and millivolts of a millimetre at 25 mm/s and 10 mm/mV; five make a large box."""
 MV_PER_SECOND = 2.5
 """Millivolts as high as one second is wide, at 25 mm/s and 10 mm/mV."""
+TALLEST = 20.0
+"""More millivolts than this are no ECG: a wrong gain in the header, or an artefact."""
 PAPER, FINE_LINE, BOLD_LINE = "#fffdfb", "#f4e4df", "#e6c5bc"
 INCHES_PER_SECOND = 2.0
-"""Twice the size of real ECG paper, in figures made here."""
+"""About twice the size of real ECG paper, in figures made here."""
+SHORTEST_STRIP = 3.0
+"""Seconds of paper at least, however short the recording: the title needs the room."""
 DPI = 200
 
 
@@ -50,11 +54,12 @@ def ecg_paper(
     millivolts : tuple of float
         Lowest and highest value, in ``units``.
     units : str
-        If they are not mV, nothing is known of millivolts: the paper is ruled in time alone.
+        If they are not mV, or so many that it cannot be an ECG in mV, the paper is ruled in
+        time alone.
     """
     from matplotlib.ticker import MaxNLocator, MultipleLocator
 
-    calibrated = units == "mV"
+    calibrated = _fits_paper(units, *millivolts)
     ax.set(xlim=seconds, ylim=millivolts, xlabel="time (s)", ylabel=units, facecolor=PAPER)
     for step, color, width in ((1, FINE_LINE, 0.5), (5, BOLD_LINE, 0.8)):
         ax.vlines(_multiples(seconds, step * SMALL_BOX[0]), *millivolts, color, lw=width, zorder=0)
@@ -73,6 +78,10 @@ def ecg_paper(
     return ax
 
 
+def _fits_paper(units: str, low: float, high: float) -> bool:
+    return units == "mV" and high - low <= TALLEST
+
+
 def _multiples(limits: tuple[float, float], step: float) -> np.ndarray:
     first, last = np.ceil(limits[0] / step - 1e-6), np.floor(limits[1] / step + 1e-6)
     return np.arange(first, last + 1) * step
@@ -87,6 +96,7 @@ def plot_explained_beat(
     beat: int,
     heatmap: Heatmap,
     symbols: np.ndarray | None = None,
+    r_peak: float | None = None,
     seconds: float = 5.0,
     ax: Axes | None = None,
 ) -> Axes:
@@ -110,26 +120,29 @@ def plot_explained_beat(
         What `arrhythmia.explanation.grad_cam` gave for it.
     symbols : ndarray of str, shape (beats,), optional
         Reference annotation; shown for the neighbours where the network says otherwise.
+    r_peak : float, optional
+        Its R peak in seconds, for the title; by default the centre of its QRS.
     seconds : float
         How much to show.
     ax : Axes, optional
-        By default those of a new figure, on which the paper is twice its real size.
+        By default those of a new figure.
     """
     start, end = _strip(beats.centers[beat], seconds, record.seconds)
     first, last = int(start * record.fs), int(np.ceil(end * record.fs)) + 1
     times = np.arange(first, first + len(signal[first:last])) / record.fs
     filtered, raw = signal[first:last], record.signal[first:last]
     low, high = float(filtered.min()), float(filtered.max())
-    if record.units == "mV":
+    if _fits_paper(record.units, low, high):
         low, high = np.floor(2 * low - 0.2) / 2, np.ceil(2 * high + 0.2) / 2
-        row = 0.6
+        row = 0.5
     else:
-        row = 0.22 * (high - low)
-        low, high = low - 0.08 * (high - low), high + 0.08 * (high - low)
+        row, margin = 0.2 * (high - low), 0.06 * (high - low)
+        low, high = low - margin, high + margin
     if ax is None:
-        wide = min(INCHES_PER_SECOND * seconds, 12.0)
-        tall = wide * (high + row - low) / MV_PER_SECOND / (end - start)
-        ax = _new_axes((wide, 1.75 + (min(tall, 7.0) if record.units == "mV" else 3.0)))
+        wide, tall = INCHES_PER_SECOND * (end - start), 3.2
+        if _fits_paper(record.units, low, high):
+            tall = min(INCHES_PER_SECOND * (high + row - low) / MV_PER_SECOND, 8.0)
+        ax = _new_axes((wide + 0.7, tall + 1.8))
     ecg_paper(ax, (start, end), (low, high + row), record.units)
 
     drift = np.nanmedian(raw - filtered) if np.isfinite(raw).any() else 0.0
@@ -137,8 +150,8 @@ def plot_explained_beat(
     (raw_line,) = ax.plot(times, raw - drift, label="as recorded", **pale)
     (line,) = ax.plot(times, filtered, "k", lw=1.2, label="filtered", zorder=5)
     ax.legend(
-        handles=[line, raw_line], loc="lower left", ncols=2, fontsize=8, framealpha=0.9,
-        edgecolor="none", borderpad=0.2, borderaxespad=0.3, labelcolor="0.2",
+        handles=[line, raw_line], loc="upper left", bbox_to_anchor=(0, 0), borderaxespad=2.2,
+        ncols=2, fontsize=8, frameon=False, borderpad=0, labelcolor="0.25",
     )  # fmt: skip
     left = (np.rint(beats.centers[beat] * beats.fs) - settings.left) / beats.fs
     heat_times = left + np.arange(settings.length) / beats.fs
@@ -147,15 +160,17 @@ def plot_explained_beat(
 
     winner = int(probabilities[beat].argmax())
     name = BEAT_CLASSES[winner]
-    chance = probabilities[beat, winner]
-    title = f"{name} – {CLASS_NAMES[name]}, p = {chance:.2f}"
-    where = f"record {record.name}, {clock(beats.centers[beat])} · lead {record.lead}"
+    title = f"{name} – {CLASS_NAMES[name]}, p = {probabilities[beat, winner]:.2f}"
+    when = clock(beats.centers[beat] if r_peak is None else r_peak)
+    where = f"record {record.name}, {when} · lead {record.lead}"
     if symbols is not None:
-        where += f" · reference: {symbols[beat]}"
-    if record.units == "mV":
-        where += " · 25 mm/s, 10 mm/mV"
-    ax.set_title(title, loc="left", fontsize=13, fontweight="bold", pad=24)
-    ax.annotate(where, (0, 1), (0, 8), "axes fraction", "offset points", fontsize=10, color="0.25")
+        where += f" · reference: {symbols[beat]}, {SYMBOL_NAMES[str(symbols[beat])]}"
+    ax.set_title(title, loc="left", fontsize=13, fontweight="bold", pad=23)
+    small = {"textcoords": "offset points", "xycoords": "axes fraction", "color": "0.25"}
+    ax.annotate(where, (0, 1), (0, 8), fontsize=9.5, **small)
+    if _fits_paper(record.units, low, high):
+        speed = "25 mm/s, 10 mm/mV"
+        ax.annotate(speed, (1, 0), (0, -18), fontsize=8, ha="right", va="top", **small)
     return ax
 
 
@@ -164,7 +179,8 @@ def _strip(center: float, seconds: float, length: float) -> tuple[float, float]:
     box = 5 * SMALL_BOX[0]
     start = float(np.clip(center - seconds / 2, 0, max(length - seconds, 0)))
     start = np.floor(start / box + 1e-6) * box
-    return start, min(start + seconds, np.ceil(length / box - 1e-6) * box)
+    end = min(start + seconds, np.ceil(length / box - 1e-6) * box)
+    return start, max(end, start + min(seconds, SHORTEST_STRIP))
 
 
 def _heat_colors() -> object:
@@ -193,12 +209,13 @@ def _draw_heat(
     ax.vlines(edges, low, high, "0.45", lw=0.8, ls=(0, (2, 3)), zorder=2)
     if heatmap.message:
         ax.annotate(
-            heatmap.message, (middle, low), (0, 5), textcoords="offset points", ha="center",
-            fontsize=9, style="italic", zorder=7, bbox={"fc": "w", "ec": "0.6", "lw": 0.6},
+            heatmap.message, (middle, 0), (0, -42), xycoords=("data", "axes fraction"),
+            textcoords="offset points", ha="center", va="top", fontsize=9.5, style="italic",
+            bbox={"fc": "w", "ec": "0.6", "lw": 0.6},
         )  # fmt: skip
         return
     strip = colors(heatmap.values)[None]
-    strip[..., 3] = 0.55 * heatmap.values
+    strip[..., 3] = 0.42 * heatmap.values
     half = (heat_times[1] - heat_times[0]) / 2
     extent = (heat_times[0] - half, heat_times[-1] + half, low, high)
     limits, aspect = (ax.get_xlim(), ax.get_ylim()), ax.get_aspect()
@@ -251,15 +268,16 @@ def _draw_marks(
         )  # fmt: skip
         if symbols is not None and SYMBOL_CLASS.get(str(symbols[i]), "") != name:
             ax.annotate(
-                f"ref. {symbols[i]}", (beats.centers[i], height), (0, -15), ha="center", va="top",
-                textcoords="offset points", fontsize=7.5, color="0.25", zorder=8,
+                f"ref. {symbols[i]}", (beats.centers[i], height), (0, -15 if explained else -11),
+                textcoords="offset points", ha="center", va="top", fontsize=7.5, color="0.2",
+                zorder=7, bbox={"fc": PAPER, "ec": "none", "pad": 0.6},
             )  # fmt: skip
     for i in (beat - 1, beat):
-        if i in shown and i + 1 in shown:
+        if i in shown and i + 1 in shown and beats.rr_post[i] > 0.28:  # else there is no room
             ends = beats.centers[i], beats.centers[i + 1]
             ax.hlines(height, *ends, "0.55", lw=0.8, zorder=6)
             ax.annotate(
-                f"{ends[1] - ends[0]:.2f} s", (sum(ends) / 2, height), ha="center", va="center",
+                f"{beats.rr_post[i]:.2f} s", (sum(ends) / 2, height), ha="center", va="center",
                 fontsize=8, color="0.2", zorder=7, bbox={"fc": PAPER, "ec": "none", "pad": 1.0},
             )  # fmt: skip
 

@@ -24,7 +24,7 @@ from arrhythmia.errors import InputError
 from arrhythmia.labels import BEAT_CLASSES, DS1, DS2, PACED, class_numbers
 from arrhythmia.model import NetworkSettings, build_network
 from arrhythmia.records import lead_names, read_record
-from arrhythmia.sequences import RR_INPUTS, rr_inputs, with_difference
+from arrhythmia.sequences import RR_INPUTS, rr_inputs, with_differences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,6 +100,7 @@ class TrainingBeats:
     ----------
     segments : ndarray of float32, shape (beats, samples)
     usual_beats : ndarray of float32, shape (records, samples)
+    local_beats : ndarray of float32, shape (beats, samples)
     record : ndarray of int, shape (beats,)
         Row of ``usual_beats``.
     rr : ndarray of float32, shape (beats, rr inputs)
@@ -112,6 +113,7 @@ class TrainingBeats:
 
     segments: np.ndarray
     usual_beats: np.ndarray
+    local_beats: np.ndarray
     record: np.ndarray
     rr: np.ndarray
     beat_class: np.ndarray
@@ -191,6 +193,7 @@ def training_beats(
     return TrainingBeats(
         segments=np.concatenate([b.segments for b in items]),
         usual_beats=np.stack([b.usual_beat for b in items]),
+        local_beats=np.concatenate([b.local_beats for b in items]),
         record=np.repeat(np.arange(len(items)), [len(b) for b in items]),
         rr=np.concatenate([rr_inputs(b.rr_pre, b.rr_post) for b in items]),
         beat_class=np.concatenate([b.beat_class for b in items]),
@@ -267,8 +270,13 @@ class RunBatches(keras.utils.PyDataset):
         rr = beats.rr[places]
         rr = rr + s.rr_noise * rng.standard_normal(rr.shape, dtype=np.float32)
         beat_class = beats.beat_class[places]
-        inputs = {"segments": with_difference(noisy * gain, usual * gain), "rr": rr}
-        return inputs, np.maximum(beat_class, 0), self.weights[beat_class].astype(np.float32)
+        local = beats.local_beats[places]
+        shapes = with_differences(noisy * gain, usual * gain, local * gain)
+        return (
+            {"segments": shapes, "rr": rr},
+            np.maximum(beat_class, 0),
+            self.weights[beat_class].astype(np.float32),
+        )
 
 
 def _noise(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:

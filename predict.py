@@ -1,0 +1,410 @@
+"""Classify one heartbeat and show why.
+
+    python predict.py                                   a sample beat
+    python predict.py --record 233 --time 00:04:53      the beat nearest to a time
+    python predict.py --record 100 --beat 7 --json      the eighth beat, as JSON
+    python predict.py --record my/holter --lead V5      a record of your own
+
+Prints the class with its probabilities, and writes a figure: the beat among its neighbours on
+ECG paper, with a heatmap (Grad-CAM) of what in its shape speaks for the class. Takes about ten
+seconds, most of them for the import of TensorFlow. Research software, not a medical device.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from arrhythmia.beats import (
+    Beats,
+    BeatSettings,
+    bandpass,
+    detect_r_peaks,
+    fill_gaps,
+    find_beats,
+    reference_beats,
+)
+from arrhythmia.classifier import Classifier, ModelSettings, read_settings
+from arrhythmia.cli import Parser, add_data_dir, add_model, run
+from arrhythmia.database import GET_IT, find_data_dir, has_database, require_database
+from arrhythmia.errors import InputError
+from arrhythmia.explanation import Heatmap, grad_cam
+from arrhythmia.files import whole_file
+from arrhythmia.labels import (
+    BEAT_CLASSES,
+    CLASS_NAMES,
+    GROUPING_NAMES,
+    GROUPINGS,
+    SYMBOL_CLASS,
+    SYMBOL_NAMES,
+    grouped,
+)
+from arrhythmia.records import EXCERPT_NAME, PREFERRED_LEAD, Record, read_excerpt, read_record
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PROG = "predict.py"
+SAMPLE_RECORD, SAMPLE = "233", 105_630
+"""A ventricular beat at 00:04:53.4, normal beats around it, of a patient kept out of training."""
+EXCERPT_SAMPLE = 40_864
+"""A ventricular beat of the excerpt at 00:01:53.5, normal beats around it."""
+FAR = 1.0
+"""Seconds from the place asked for at which the nearest beat deserves a note."""
+DISCLAIMER = "Research software, not a medical device."
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The beat to explain, checked, before anything slow begins.
+
+    Parameters
+    ----------
+    record : Record
+    r_peaks : ndarray of int, shape (beats,)
+        In samples of the record.
+    symbols : ndarray of str, shape (beats,), or None
+        Reference annotation where there is one.
+    beats : Beats
+        All of the record.
+    beat : int
+        The one to explain, from 0.
+    notes : tuple of str
+        What the user should know.
+    """
+
+    record: Record
+    r_peaks: np.ndarray
+    symbols: np.ndarray | None
+    beats: Beats
+    beat: int
+    notes: tuple[str, ...]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0, 2 for bad input, 130 when interrupted."""
+    options = _parser().parse_args(argv)
+    return run(lambda: predict(options), PROG)
+
+
+def predict(options: argparse.Namespace) -> None:
+    """Check the input, classify and explain one beat, write the figure, print the findings."""
+    settings = read_settings(options.model)
+    chosen = choose(options, settings)
+    output = Path(options.output or f"beat_{chosen.record.name}_{chosen.beat}.png")
+    check_output(output)
+    if options.show:
+        check_display()
+
+    classifier = Classifier.load(options.model)
+    probabilities = classifier.probabilities(chosen.beats)
+    heatmap = grad_cam(classifier, chosen.beats, chosen.beat, options.target_class)
+    figure = draw(chosen, settings.beats, probabilities, heatmap, options.show)
+    with whole_file(output) as part:
+        figure.savefig(part, format="png", dpi=figure.dpi, bbox_inches="tight", pad_inches=0.15)
+
+    for note in chosen.notes:
+        print(f"note: {note}", file=sys.stderr)
+    findings = describe(chosen, probabilities, heatmap, output)
+    print(json.dumps(findings, indent=2, allow_nan=False) if options.json else as_text(findings))
+    if options.show:
+        from matplotlib import pyplot as plt
+
+        plt.show()
+
+
+def _parser() -> Parser:
+    summary, _, rest = __doc__.partition("\n\n")
+    parser = Parser(
+        prog=PROG,
+        description=summary,
+        epilog=rest,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--record",
+        help=f"233, 233.dat, mitdb/233, a path elsewhere, or {EXCERPT_NAME} (bundled); "
+        "default: a sample beat of 233, or of the excerpt where the database is not there",
+    )
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--beat", metavar="N", type=int, help="number of the beat, from 0")
+    place.add_argument(
+        "--time", metavar="HH:MM:SS", type=_seconds, help="the beat nearest to it; also MM:SS or S"
+    )
+    place.add_argument("--sample", metavar="N", type=int, help="the beat nearest to this sample")
+    parser.add_argument("--lead", help="name of the lead (default: MLII, or the first ECG lead)")
+    parser.add_argument(
+        "--target-class",
+        metavar="CLASS",
+        choices=BEAT_CLASSES,
+        help=f"explain what speaks for this class ({', '.join(BEAT_CLASSES)}; default: the "
+        "class predicted)",
+    )
+    parser.add_argument(
+        "--output", metavar="FILE.png", help="the figure (default: beat_RECORD_N.png, here)"
+    )
+    parser.add_argument("--show", action="store_true", help="also open the figure in a window")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    add_data_dir(parser)
+    add_model(parser)
+    return parser
+
+
+def _seconds(text: str) -> float:
+    parts = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)", text)
+    if parts is None:
+        raise argparse.ArgumentTypeError(f"'{text}' is not HH:MM:SS, MM:SS or seconds")
+    hours, minutes, seconds = (float(p or 0) for p in parts.groups())
+    if (parts[2] and seconds >= 60) or (parts[1] and minutes >= 60):
+        raise argparse.ArgumentTypeError(f"'{text}' has 60 or more minutes or seconds")
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def choose(options: argparse.Namespace, settings: ModelSettings) -> Chosen:
+    """Read the record that the options name, find its beats, and choose one of them.
+
+    Raises
+    ------
+    InputError
+        If the record or the place in it cannot be used.
+    """
+    record, notes, sample = _read(options, settings)
+    symbols = None
+    if record.annotation is None:
+        r_peaks = detect_r_peaks(record)
+        notes += (f"record {record.name} has no reference annotation: R peaks are detected",)
+    else:
+        r_peaks, symbols = reference_beats(record)
+    beats = find_beats(record, settings.beats, r_peaks)
+    if options.beat is not None:
+        if not 0 <= options.beat < len(beats):
+            raise InputError(
+                f"beat {options.beat} is not in record '{record.name}': "
+                f"its beats are 0 to {len(beats) - 1}"
+            )
+        return Chosen(record, r_peaks, symbols, beats, options.beat, notes)
+    if options.sample is not None:
+        sample = options.sample
+        if not 0 <= sample < len(record.signal):
+            raise InputError(
+                f"sample {sample} is outside record '{record.name}': "
+                f"its samples are 0 to {len(record.signal) - 1}"
+            )
+    elif options.time is not None:
+        sample = options.time * record.fs
+        if options.time > record.seconds:
+            raise InputError(
+                f"time {options.time:g} s is outside record '{record.name}': "
+                f"it goes from 0 to {record.seconds:.3f} s ({_clock(record.seconds)})"
+            )
+    distances = np.abs(r_peaks - sample) / record.fs
+    beat = int(distances.argmin())
+    if distances[beat] > FAR:
+        notes += (f"the nearest beat is {distances[beat]:.1f} s from the place asked for",)
+    return Chosen(record, r_peaks, symbols, beats, beat, notes)
+
+
+def _read(
+    options: argparse.Namespace, settings: ModelSettings
+) -> tuple[Record, tuple[str, ...], float]:
+    """Record, what to know about it, and the sample where a beat is shown by default."""
+    if options.data_dir and options.record is None:
+        require_database(options.data_dir)
+    trained_on = settings.training.get("records", ())
+    if options.record in (EXCERPT_NAME, None) and not (
+        options.record is None and has_database(options.data_dir)
+    ):
+        record = read_excerpt()
+        if options.lead not in (None, record.lead):
+            raise InputError(
+                f"record '{record.name}' has no lead '{options.lead}': it has {PREFERRED_LEAD}"
+            )
+        missing = f"the database is not in '{find_data_dir(options.data_dir)}': {GET_IT}"
+        notes = (missing, *record.notes) if options.record is None else record.notes
+        return record, notes, EXCERPT_SAMPLE
+    record = read_record(options.record or SAMPLE_RECORD, options.data_dir, options.lead)
+    if record.name in trained_on:
+        known = (f"record {record.name} was in the training data of this model",)
+    elif options.record is None and trained_on:
+        known = (f"a sample beat of record {record.name}, a patient the model never saw",)
+    else:
+        known = ()
+    middle = len(record.signal) / 2
+    return record, (*record.notes, *known), SAMPLE if options.record is None else middle
+
+
+def check_output(output: Path) -> None:
+    """Say now, not after all the work, that the figure cannot be written."""
+    if output.suffix.lower() != ".png":
+        raise InputError(f"the figure is a PNG file, not '{output}': give --output FILE.png")
+    if output.is_dir():
+        raise InputError(f"'{output}' is a folder: give --output FILE.png")
+    folder = output.absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"cannot write '{output}' ({error.strerror}): choose another place with --output"
+        ) from error
+
+
+def check_display() -> None:
+    """Say now that no window can be opened."""
+    import matplotlib
+
+    if matplotlib.get_backend().lower() not in matplotlib.backends.backend_registry.list_builtin(
+        matplotlib.backends.BackendFilter.INTERACTIVE
+    ):
+        raise InputError("there is no display to open a window on: leave out --show")
+
+
+def draw(
+    chosen: Chosen,
+    settings: BeatSettings,
+    probabilities: np.ndarray,
+    heatmap: Heatmap,
+    show: bool = False,
+) -> Figure:
+    """Figure of the beat; in a window later if ``show``."""
+    if not show:
+        import matplotlib
+
+        matplotlib.use("Agg")
+    from arrhythmia.plotting import plot_explained_beat
+
+    record = chosen.record
+    signal = fill_gaps(record)
+    signal = bandpass(signal - np.median(signal), record.fs, settings.band, settings.order)
+    r_peak = chosen.r_peaks[chosen.beat] / record.fs
+    ax = plot_explained_beat(
+        record, signal, chosen.beats, settings, probabilities, chosen.beat, heatmap,
+        chosen.symbols, r_peak,
+    )  # fmt: skip
+    return ax.figure
+
+
+def describe(chosen: Chosen, probabilities: np.ndarray, heatmap: Heatmap, output: Path) -> dict:
+    """All findings about the beat, as ``--json`` prints them.
+
+    Parameters
+    ----------
+    chosen : Chosen
+    probabilities : ndarray, shape (beats, 5)
+        Of the whole record.
+    heatmap : Heatmap
+        Of the beat.
+    output : Path
+        Where the figure is.
+    """
+    record, beats, beat = chosen.record, chosen.beats, chosen.beat
+    row = probabilities[beat]
+    name = BEAT_CLASSES[int(row.argmax())]
+    sample = int(chosen.r_peaks[beat])
+    pre = float(beats.rr_pre[beat]) if beat > 0 else None
+    post = float(beats.rr_post[beat]) if beat < len(beats) - 1 else None
+    usual = float(np.median(beats.rr_post[:-1])) if len(beats) > 1 else None
+    reference = None
+    if chosen.symbols is not None:
+        symbol = str(chosen.symbols[beat])
+        reference = {
+            "symbol": symbol,
+            "name": SYMBOL_NAMES[symbol],
+            "class": SYMBOL_CLASS.get(symbol),
+        }
+    return {
+        "record": record.name,
+        "lead": record.lead,
+        "beat": beat,
+        "beats": len(beats),
+        "sample": sample,
+        "seconds": round(sample / record.fs, 4),
+        "time": _clock(sample / record.fs),
+        "class": name,
+        "class_name": CLASS_NAMES[name],
+        "probability": round(float(row.max()), 5),
+        "probabilities": _rounded(BEAT_CLASSES, row),
+        "groupings": {
+            g: _rounded(tuple(made_of), grouped(row[None], g)[0])
+            for g, made_of in GROUPINGS.items()
+        },
+        "reference": reference,
+        "r_peaks": "detected" if reference is None else "reference annotation",
+        "rr_before_s": _rounded_rr(pre),
+        "rr_after_s": _rounded_rr(post),
+        "median_rr_s": _rounded_rr(usual),
+        "heart_rate_per_min": round(60 / pre, 1) if pre else None,
+        "median_heart_rate_per_min": round(60 / usual, 1) if usual else None,
+        "explained_class": heatmap.target_class,
+        "explanation_note": heatmap.message,
+        "figure": str(output),
+        "notes": list(chosen.notes),
+        "disclaimer": DISCLAIMER,
+    }
+
+
+def _rounded(classes: Sequence[str], values: np.ndarray) -> dict[str, float]:
+    return {c: round(float(v), 5) for c, v in zip(classes, values, strict=True)}
+
+
+def _rounded_rr(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)
+
+
+def as_text(findings: dict) -> str:
+    """Findings of `describe` for the terminal, what matters most first."""
+    f = findings
+    lines = [f"{f['class']} – {f['class_name']}, probability {f['probability']:.2f}"]
+    if f["reference"]:
+        lines.append(f"reference: {f['reference']['symbol']}, {f['reference']['name']}")
+    lines += [
+        "",
+        f"record       {f['record']}, lead {f['lead']}, beat {f['beat']} of {f['beats']} "
+        "(counted from 0)",
+        f"R peak       {f['time']} (sample {f['sample']}, {f['r_peaks']})",
+        f"RR before    {_interval(f['rr_before_s'], f['median_rr_s'])}",
+        f"RR after     {_interval(f['rr_after_s'], f['median_rr_s'])}",
+        f"heart rate   {_rate(f['heart_rate_per_min'])} at this beat, "
+        f"{_rate(f['median_heart_rate_per_min'])} in the record (median)",
+    ]
+    for grouping, values in f["groupings"].items():
+        top = max(values, key=values.get)
+        lines += ["", f"{GROUPING_NAMES[grouping]}:"]
+        lines += [
+            f"{'>' if c == top else ' '} {c}  {p:.3f}  {CLASS_NAMES[c]}" for c, p in values.items()
+        ]
+    lines += ["", f"figure: {f['figure']} (heatmap: evidence for {f['explained_class']})"]
+    if f["explanation_note"]:
+        lines.append(f"heatmap: {f['explanation_note']}")
+    return "\n".join([*lines, DISCLAIMER])
+
+
+def _interval(seconds: float | None, usual: float | None) -> str:
+    if seconds is None or not usual:
+        return "– (no beat there)"
+    return f"{seconds:.2f} s ({seconds / usual:.2f} of the record's median)"
+
+
+def _rate(per_minute: float | None) -> str:
+    return "–" if per_minute is None else f"{per_minute:.0f}/min"
+
+
+def _clock(seconds: float) -> str:
+    from arrhythmia.plotting import clock
+
+    return clock(seconds, decimals=3)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
