@@ -6,8 +6,8 @@
     python predict.py --record my/holter --lead V5      a record of your own
 
 Prints the class with its probabilities, and writes a figure: the beat among its neighbours on
-ECG paper, with a heatmap (Grad-CAM) of what in its shape speaks for the class. Takes about ten
-seconds, most of them for the import of TensorFlow. Research software, not a medical device.
+ECG paper, with a heatmap (Grad-CAM) of what in its shape speaks for the class. Takes five to
+ten seconds, most of them to import TensorFlow. Research software, not a medical device.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from arrhythmia.beats import (
     detect_r_peaks,
     fill_gaps,
     find_beats,
+    prepare_signal,
     reference_beats,
 )
 from arrhythmia.classifier import Classifier, ModelSettings, read_settings
@@ -48,6 +49,7 @@ from arrhythmia.labels import (
     SYMBOL_NAMES,
     grouped,
 )
+from arrhythmia.plotting import DPI, clock, plot_explained_beat
 from arrhythmia.records import EXCERPT_NAME, PREFERRED_LEAD, Record, read_excerpt, read_record
 
 if TYPE_CHECKING:
@@ -56,8 +58,8 @@ if TYPE_CHECKING:
 PROG = "predict.py"
 SAMPLE_RECORD, SAMPLE = "233", 105_630
 """A ventricular beat at 00:04:53.4, normal beats around it, of a patient kept out of training."""
-EXCERPT_SAMPLE = 40_864
-"""A ventricular beat of the excerpt at 00:01:53.5, normal beats around it."""
+EXCERPT_SAMPLE = 29_357
+"""A ventricular beat of the excerpt at 00:01:21.5, normal beats around it."""
 FAR = 1.0
 """Seconds from the place asked for at which the nearest beat deserves a note."""
 DISCLAIMER = "Research software, not a medical device."
@@ -107,10 +109,11 @@ def predict(options: argparse.Namespace) -> None:
 
     classifier = Classifier.load(options.model)
     probabilities = classifier.probabilities(chosen.beats)
-    heatmap = grad_cam(classifier, chosen.beats, chosen.beat, options.target_class)
+    winner = BEAT_CLASSES[int(probabilities[chosen.beat].argmax())]
+    heatmap = grad_cam(classifier, chosen.beats, chosen.beat, options.target_class or winner)
     figure = draw(chosen, settings.beats, probabilities, heatmap, options.show)
     with whole_file(output) as part:
-        figure.savefig(part, format="png", dpi=figure.dpi, bbox_inches="tight", pad_inches=0.15)
+        figure.savefig(part, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.15)
 
     for note in chosen.notes:
         print(f"note: {note}", file=sys.stderr)
@@ -180,6 +183,7 @@ def choose(options: argparse.Namespace, settings: ModelSettings) -> Chosen:
     record, notes, sample = _read(options, settings)
     symbols = None
     if record.annotation is None:
+        prepare_signal(record, settings.beats, np.array([]))  # says better why it cannot be used
         r_peaks = detect_r_peaks(record)
         notes += (f"record {record.name} has no reference annotation: R peaks are detected",)
     else:
@@ -204,7 +208,7 @@ def choose(options: argparse.Namespace, settings: ModelSettings) -> Chosen:
         if options.time > record.seconds:
             raise InputError(
                 f"time {options.time:g} s is outside record '{record.name}': "
-                f"it goes from 0 to {record.seconds:.3f} s ({_clock(record.seconds)})"
+                f"it goes from 0 to {record.seconds:.3f} s ({clock(record.seconds, 3)})"
             )
     distances = np.abs(r_peaks - sample) / record.fs
     beat = int(distances.argmin())
@@ -219,27 +223,23 @@ def _read(
     """Record, what to know about it, and the sample where a beat is shown by default."""
     if options.data_dir and options.record is None:
         require_database(options.data_dir)
-    trained_on = settings.training.get("records", ())
-    if options.record in (EXCERPT_NAME, None) and not (
-        options.record is None and has_database(options.data_dir)
-    ):
+    sample_wanted = options.record is None
+    if options.record == EXCERPT_NAME or (sample_wanted and not has_database(options.data_dir)):
         record = read_excerpt()
         if options.lead not in (None, record.lead):
             raise InputError(
                 f"record '{record.name}' has no lead '{options.lead}': it has {PREFERRED_LEAD}"
             )
         missing = f"the database is not in '{find_data_dir(options.data_dir)}': {GET_IT}"
-        notes = (missing, *record.notes) if options.record is None else record.notes
-        return record, notes, EXCERPT_SAMPLE
+        return record, ((missing,) if sample_wanted else ()) + record.notes, EXCERPT_SAMPLE
     record = read_record(options.record or SAMPLE_RECORD, options.data_dir, options.lead)
+    trained_on = settings.training.get("records", ())
+    notes = record.notes
     if record.name in trained_on:
-        known = (f"record {record.name} was in the training data of this model",)
-    elif options.record is None and trained_on:
-        known = (f"a sample beat of record {record.name}, a patient the model never saw",)
-    else:
-        known = ()
-    middle = len(record.signal) / 2
-    return record, (*record.notes, *known), SAMPLE if options.record is None else middle
+        notes += (f"record {record.name} was in the training data of this model",)
+    elif sample_wanted and trained_on:
+        notes += (f"a sample beat of record {record.name}, a patient the model never saw",)
+    return record, notes, SAMPLE if sample_wanted else len(record.signal) / 2
 
 
 def check_output(output: Path) -> None:
@@ -261,12 +261,14 @@ def check_output(output: Path) -> None:
 
 
 def check_display() -> None:
-    """Say now that no window can be opened."""
-    import matplotlib
+    """Say now, not after all the work, that no window can be opened."""
+    from matplotlib import pyplot as plt
 
-    if matplotlib.get_backend().lower() not in matplotlib.backends.backend_registry.list_builtin(
-        matplotlib.backends.BackendFilter.INTERACTIVE
-    ):
+    try:
+        plt.switch_backend(plt.get_backend())
+    except ImportError as error:
+        raise InputError(f"no window can be opened ({error}): leave out --show") from error
+    if plt.get_backend().lower() == "agg":
         raise InputError("there is no display to open a window on: leave out --show")
 
 
@@ -282,15 +284,13 @@ def draw(
         import matplotlib
 
         matplotlib.use("Agg")
-    from arrhythmia.plotting import plot_explained_beat
 
     record = chosen.record
     signal = fill_gaps(record)
     signal = bandpass(signal - np.median(signal), record.fs, settings.band, settings.order)
-    r_peak = chosen.r_peaks[chosen.beat] / record.fs
     ax = plot_explained_beat(
         record, signal, chosen.beats, settings, probabilities, chosen.beat, heatmap,
-        chosen.symbols, r_peak,
+        chosen.symbols, chosen.r_peaks / record.fs,
     )  # fmt: skip
     return ax.figure
 
@@ -312,9 +312,10 @@ def describe(chosen: Chosen, probabilities: np.ndarray, heatmap: Heatmap, output
     row = probabilities[beat]
     name = BEAT_CLASSES[int(row.argmax())]
     sample = int(chosen.r_peaks[beat])
-    pre = float(beats.rr_pre[beat]) if beat > 0 else None
-    post = float(beats.rr_post[beat]) if beat < len(beats) - 1 else None
-    usual = float(np.median(beats.rr_post[:-1])) if len(beats) > 1 else None
+    rr = np.round(np.diff(chosen.r_peaks) / record.fs, 4)
+    pre = float(rr[beat - 1]) if beat > 0 else None
+    post = float(rr[beat]) if beat < len(rr) else None
+    usual = float(np.median(rr)) if len(rr) else None
     reference = None
     if chosen.symbols is not None:
         symbol = str(chosen.symbols[beat])
@@ -330,7 +331,7 @@ def describe(chosen: Chosen, probabilities: np.ndarray, heatmap: Heatmap, output
         "beats": len(beats),
         "sample": sample,
         "seconds": round(sample / record.fs, 4),
-        "time": _clock(sample / record.fs),
+        "time": clock(sample / record.fs, 3),
         "class": name,
         "class_name": CLASS_NAMES[name],
         "probability": round(float(row.max()), 5),
@@ -341,9 +342,9 @@ def describe(chosen: Chosen, probabilities: np.ndarray, heatmap: Heatmap, output
         },
         "reference": reference,
         "r_peaks": "detected" if reference is None else "reference annotation",
-        "rr_before_s": _rounded_rr(pre),
-        "rr_after_s": _rounded_rr(post),
-        "median_rr_s": _rounded_rr(usual),
+        "rr_before_s": pre,
+        "rr_after_s": post,
+        "median_rr_s": usual,
         "heart_rate_per_min": round(60 / pre, 1) if pre else None,
         "median_heart_rate_per_min": round(60 / usual, 1) if usual else None,
         "explained_class": heatmap.target_class,
@@ -358,16 +359,13 @@ def _rounded(classes: Sequence[str], values: np.ndarray) -> dict[str, float]:
     return {c: round(float(v), 5) for c, v in zip(classes, values, strict=True)}
 
 
-def _rounded_rr(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 4)
-
-
 def as_text(findings: dict) -> str:
     """Findings of `describe` for the terminal, what matters most first."""
-    f = findings
+    f, explained = findings, findings["explained_class"]
     lines = [f"{f['class']} – {f['class_name']}, probability {f['probability']:.2f}"]
     if f["reference"]:
-        lines.append(f"reference: {f['reference']['symbol']}, {f['reference']['name']}")
+        unknown = "" if f["reference"]["class"] else " (of no class that the model knows)"
+        lines.append(f"reference: {f['reference']['symbol']}, {f['reference']['name']}{unknown}")
     lines += [
         "",
         f"record       {f['record']}, lead {f['lead']}, beat {f['beat']} of {f['beats']} "
@@ -384,9 +382,8 @@ def as_text(findings: dict) -> str:
         lines += [
             f"{'>' if c == top else ' '} {c}  {p:.3f}  {CLASS_NAMES[c]}" for c, p in values.items()
         ]
-    lines += ["", f"figure: {f['figure']} (heatmap: evidence for {f['explained_class']})"]
-    if f["explanation_note"]:
-        lines.append(f"heatmap: {f['explanation_note']}")
+    heatmap = f["explanation_note"] or f"what in the shape of this beat speaks for {explained}"
+    lines += ["", f"heatmap: {heatmap}", f"figure: {f['figure']}"]
     return "\n".join([*lines, DISCLAIMER])
 
 
@@ -398,12 +395,6 @@ def _interval(seconds: float | None, usual: float | None) -> str:
 
 def _rate(per_minute: float | None) -> str:
     return "–" if per_minute is None else f"{per_minute:.0f}/min"
-
-
-def _clock(seconds: float) -> str:
-    from arrhythmia.plotting import clock
-
-    return clock(seconds, decimals=3)
 
 
 if __name__ == "__main__":

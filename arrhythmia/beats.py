@@ -18,9 +18,6 @@ from arrhythmia.errors import InputError
 from arrhythmia.labels import class_numbers, is_beat
 from arrhythmia.records import Record
 
-AROUND, STEP = 50, 20
-"""Beats to each side for the local usual beat, and how often it is computed."""
-
 
 @dataclass(frozen=True)
 class BeatSettings:
@@ -101,9 +98,6 @@ class Beats:
         Signal around each centre; 1 is the record's usual standard deviation of a segment.
     usual_beat : ndarray of float32, shape (samples,)
         The record's own usual beat, on the same scale.
-    local_beats : ndarray of float32, shape (beats, samples)
-        The usual beat of the `AROUND` beats to each side, on the same scale: it follows
-        what posture and electrodes change in the course of a recording.
     rr_pre, rr_post : ndarray of float, shape (beats,)
         RR interval before and after each beat in seconds.
     beat_class : ndarray of int, shape (beats,)
@@ -115,7 +109,6 @@ class Beats:
     centers: np.ndarray
     segments: np.ndarray
     usual_beat: np.ndarray
-    local_beats: np.ndarray
     rr_pre: np.ndarray
     rr_post: np.ndarray
     beat_class: np.ndarray
@@ -346,39 +339,16 @@ def usual_beat(segments: np.ndarray, rounds: int = 3) -> np.ndarray:
     ndarray, shape (samples,)
     """
     usual = np.median(segments, axis=0)
-    centered = segments - segments.mean(axis=1, keepdims=True)
-    norms = np.linalg.norm(centered, axis=1) + 1e-9
     for _ in range(rounds):
-        likeness = centered @ (usual - usual.mean()) / norms
+        likeness = _likeness(segments, usual)
         usual = np.median(segments[likeness >= np.median(likeness)], axis=0)
     return usual
 
 
-def local_beats(segments: np.ndarray) -> np.ndarray:
-    """Usual beat of the stretch around each beat.
-
-    It is computed for every `STEP` beats and drawn in straight lines between.
-
-    Parameters
-    ----------
-    segments : ndarray, shape (beats, samples)
-        In order of time.
-
-    Returns
-    -------
-    ndarray, shape (beats, samples)
-    """
-    beats = len(segments)
-    knots = np.unique(np.append(np.arange(0, beats, STEP), beats - 1))
-    found = np.stack(
-        [usual_beat(segments[max(k - AROUND, 0) : k + AROUND + 1], rounds=1) for k in knots]
-    )
-    places = np.arange(beats)
-    right = np.searchsorted(knots, places)
-    left = np.maximum(right - 1, 0)
-    gap = np.maximum(knots[right] - knots[left], 1)
-    share = ((places - knots[left]) / gap)[:, None]
-    return (1 - share) * found[left] + share * found[right]
+def _likeness(segments: np.ndarray, beat: np.ndarray) -> np.ndarray:
+    """Correlation of every segment with a beat, times the norm of the beat."""
+    centered = segments - segments.mean(axis=1, keepdims=True)
+    return centered @ (beat - beat.mean()) / (np.linalg.norm(centered, axis=1) + 1e-9)
 
 
 def cut_beats(prepared: Prepared, settings: BeatSettings) -> Beats:
@@ -414,7 +384,6 @@ def cut_beats(prepared: Prepared, settings: BeatSettings) -> Beats:
         centers=centers / settings.fs,
         segments=(segments / scale).astype(np.float32),
         usual_beat=(usual / scale).astype(np.float32),
-        local_beats=(local_beats(segments) / scale).astype(np.float32),
         rr_pre=np.concatenate([rr[:1], rr[: len(centers) - 1]]),
         rr_post=np.concatenate([rr[: len(centers) - 1], rr[-1:]]),
         beat_class=prepared.beat_class,

@@ -257,7 +257,8 @@ def format_table(figures: dict, title: str) -> str:
         shown = " ".join(f"{'–' if v is None else format(v, '.3f'):>7}" for v in values)
         lines.append(f"{c:>9} {shown}   {_limits(limits.get(c)):13} {figures['support'][i]:7d}")
     for key, name in (("mean_f1", "mean F1"), ("accuracy", "accuracy")):
-        lines.append(f"{name:>9} {'':15} {figures[key]:7.3f}   {_limits(limits.get(key)):13}")
+        value = "–" if figures[key] is None else f"{figures[key]:.3f}"
+        lines.append(f"{name:>9} {'':15} {value:>7}   {_limits(limits.get(key)):13}")
     return "\n".join(lines)
 
 
@@ -273,7 +274,7 @@ def format_summary(figures: dict) -> str:
         ("S_without_232", "S without record 232"),
         ("F_without_213", "F without record 213"),
     ):
-        if key in figures:
+        if figures.get(key, {}).get("support"):
             v = figures[key]
             extra.append(
                 f"{text}: Se {v['sensitivity']:.3f}  +P {v['ppv']:.3f}  F1 {v['f1']:.3f}  "

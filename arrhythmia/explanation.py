@@ -88,7 +88,7 @@ def grad_cam(
     if not np.isfinite(top) or top <= 1e-9:
         message = f"nothing in the shape of this beat speaks for {target_class}"
         return Heatmap(np.zeros(length), target_class, message)
-    step = length / len(coarse)
+    step = length // len(coarse)  # pooling drops what is left over at the end
     centers = (np.arange(len(coarse)) + 0.5) * step - 0.5
     return Heatmap(np.interp(np.arange(length), centers, coarse / top), target_class)
 

@@ -8,6 +8,7 @@ black-and-white printer.
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 CLASS_COLORS = {"N": "#0072B2", "S": "#009E73", "V": "#D55E00", "E": "#CC79A7", "F": "#E69F00"}
 CLASS_LINES = {"N": "-", "S": "--", "V": "-.", "E": ":", "F": (0, (5, 1, 1, 1, 1, 1))}
-CLASS_HATCHES = {"N": "", "S": "//", "V": "\\\\", "E": "..", "F": "xx"}
 
 SMALL_BOX = (0.04, 0.1)
 """Seconds and millivolts of a millimetre at 25 mm/s and 10 mm/mV; five make a large box."""
@@ -38,6 +38,7 @@ INCHES_PER_SECOND = 2.0
 SHORTEST_STRIP = 3.0
 """Seconds of paper at least, however short the recording: the title needs the room."""
 DPI = 200
+"""For files; two thousand dots across for five seconds."""
 
 
 def ecg_paper(
@@ -73,6 +74,7 @@ def ecg_paper(
     else:
         ax.yaxis.set_major_locator(MaxNLocator(5))
     ax.tick_params(length=0, labelsize=9, colors="0.3")
+    ax.tick_params(axis="x", pad=5)
     for spine in ax.spines.values():
         spine.set(color=BOLD_LINE, linewidth=0.8)
     return ax
@@ -96,7 +98,7 @@ def plot_explained_beat(
     beat: int,
     heatmap: Heatmap,
     symbols: np.ndarray | None = None,
-    r_peak: float | None = None,
+    r_peaks: np.ndarray | None = None,
     seconds: float = 5.0,
     ax: Axes | None = None,
 ) -> Axes:
@@ -120,14 +122,16 @@ def plot_explained_beat(
         What `arrhythmia.explanation.grad_cam` gave for it.
     symbols : ndarray of str, shape (beats,), optional
         Reference annotation; shown for the neighbours where the network says otherwise.
-    r_peak : float, optional
-        Its R peak in seconds, for the title; by default the centre of its QRS.
+    r_peaks : ndarray of float, shape (beats,), optional
+        Seconds of the R peaks, where the classes are written; by default the centres of the
+        QRS complexes.
     seconds : float
         How much to show.
     ax : Axes, optional
         By default those of a new figure.
     """
-    start, end = _strip(beats.centers[beat], seconds, record.seconds)
+    r_peaks = beats.centers if r_peaks is None else r_peaks
+    start, end = _strip(r_peaks[beat], seconds, record.seconds)
     first, last = int(start * record.fs), int(np.ceil(end * record.fs)) + 1
     times = np.arange(first, first + len(signal[first:last])) / record.fs
     filtered, raw = signal[first:last], record.signal[first:last]
@@ -156,13 +160,12 @@ def plot_explained_beat(
     left = (np.rint(beats.centers[beat] * beats.fs) - settings.left) / beats.fs
     heat_times = left + np.arange(settings.length) / beats.fs
     _draw_heat(ax, times, filtered, heat_times, heatmap, (low, high))
-    _draw_marks(ax, beats, probabilities, beat, symbols, (start, end), high + 0.5 * row)
+    _draw_marks(ax, r_peaks, probabilities, beat, symbols, (start, end), high + 0.5 * row)
 
     winner = int(probabilities[beat].argmax())
     name = BEAT_CLASSES[winner]
     title = f"{name} – {CLASS_NAMES[name]}, p = {probabilities[beat, winner]:.2f}"
-    when = clock(beats.centers[beat] if r_peak is None else r_peak)
-    where = f"record {record.name}, {when} · lead {record.lead}"
+    where = f"record {record.name}, {clock(r_peaks[beat])} · lead {record.lead}"
     if symbols is not None:
         where += f" · reference: {symbols[beat]}, {SYMBOL_NAMES[str(symbols[beat])]}"
     ax.set_title(title, loc="left", fontsize=13, fontweight="bold", pad=23)
@@ -183,7 +186,7 @@ def _strip(center: float, seconds: float, length: float) -> tuple[float, float]:
     return start, max(end, start + min(seconds, SHORTEST_STRIP))
 
 
-def _heat_colors() -> object:
+def heat_colors() -> object:
     """Part of magma, backwards: even steps from pale to dark, also in grey."""
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
@@ -202,7 +205,7 @@ def _draw_heat(
     from matplotlib.cm import ScalarMappable
     from matplotlib.collections import LineCollection
 
-    colors = _heat_colors()
+    colors = heat_colors()
     low, high = shaded
     middle = float(heat_times.mean())
     edges = (max(heat_times[0], times[0]), min(heat_times[-1], times[-1]))
@@ -244,7 +247,7 @@ def _draw_heat(
 
 def _draw_marks(
     ax: Axes,
-    beats: Beats,
+    r_peaks: np.ndarray,
     probabilities: np.ndarray,
     beat: int,
     symbols: np.ndarray | None,
@@ -252,12 +255,12 @@ def _draw_marks(
     height: float,
 ) -> None:
     """Letters of the predicted classes above the R peaks, and the RR intervals between."""
-    shown = np.flatnonzero((beats.centers >= strip[0]) & (beats.centers <= strip[1]))
+    shown = np.flatnonzero((r_peaks >= strip[0]) & (r_peaks <= strip[1]))
     for i in shown:
         name = BEAT_CLASSES[int(probabilities[i].argmax())]
         explained = i == beat
         ax.annotate(
-            name, (beats.centers[i], height), ha="center", va="center", zorder=8,
+            name, (r_peaks[i], height), ha="center", va="center", zorder=8,
             fontsize=12 if explained else 9, fontweight="bold",
             color="w" if explained else CLASS_COLORS[name],
             bbox={
@@ -268,16 +271,16 @@ def _draw_marks(
         )  # fmt: skip
         if symbols is not None and SYMBOL_CLASS.get(str(symbols[i]), "") != name:
             ax.annotate(
-                f"ref. {symbols[i]}", (beats.centers[i], height), (0, -15 if explained else -11),
+                f"ref. {symbols[i]}", (r_peaks[i], height), (0, -15 if explained else -11),
                 textcoords="offset points", ha="center", va="top", fontsize=7.5, color="0.2",
                 zorder=7, bbox={"fc": PAPER, "ec": "none", "pad": 0.6},
             )  # fmt: skip
     for i in (beat - 1, beat):
-        if i in shown and i + 1 in shown and beats.rr_post[i] > 0.28:  # else there is no room
-            ends = beats.centers[i], beats.centers[i + 1]
+        if i in shown and i + 1 in shown and r_peaks[i + 1] - r_peaks[i] > 0.28:  # room for it
+            ends = r_peaks[i], r_peaks[i + 1]
             ax.hlines(height, *ends, "0.55", lw=0.8, zorder=6)
             ax.annotate(
-                f"{beats.rr_post[i]:.2f} s", (sum(ends) / 2, height), ha="center", va="center",
+                f"{ends[1] - ends[0]:.2f} s", (sum(ends) / 2, height), ha="center", va="center",
                 fontsize=8, color="0.2", zorder=7, bbox={"fc": PAPER, "ec": "none", "pad": 1.0},
             )  # fmt: skip
 
@@ -306,10 +309,8 @@ def plot_class_counts(counts: dict[str, dict[str, int]], ax: Axes | None = None)
         ax.bar_label(bars, [f"{v:,}" for v in values], fontsize=8, padding=1)
     ax.set_yscale("log")
     ax.set_ylim(0.7, 4 * max(max(part.values()) for part in counts.values()))
-    words = {
-        c: CLASS_NAMES.get(c, "").replace(" or ", " or\n").replace(" of ", " of\n") for c in classes
-    }
-    ax.set_xticks(range(len(classes)), [f"{c}\n{words[c]}" for c in classes], fontsize=9)
+    names = [f"{c}\n{fill(CLASS_NAMES.get(c, ''), 16, break_long_words=False)}" for c in classes]
+    ax.set_xticks(range(len(classes)), names, fontsize=8.5)
     ax.set_ylabel("beats (logarithmic)")
     ax.legend(frameon=False)
     return _plain(ax)
@@ -426,7 +427,7 @@ def plot_confusion(
     ax = ax or _new_axes((1.05 * len(classes) + 0.9, 0.85 * len(classes) + 1.0))
     support = confusion.sum(axis=1, keepdims=True)
     shares = confusion / np.maximum(support, 1)
-    ax.imshow(shares, cmap="cividis_r", vmin=0, vmax=1, aspect="auto")
+    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), beats in np.ndenumerate(confusion):
         share = f"{100 * shares[row, column]:.1f} %" if support[row] else "–"
         ax.text(
@@ -462,4 +463,4 @@ def _plain(ax: Axes) -> Axes:
 def _new_axes(inches: tuple[float, float]) -> Axes:
     from matplotlib import pyplot as plt
 
-    return plt.subplots(figsize=inches, dpi=DPI, layout="constrained")[1]
+    return plt.subplots(figsize=inches, layout="constrained")[1]

@@ -20,8 +20,8 @@ RR_INPUTS = (
 """What the network is told of timing, as natural logarithms: five ratios, seconds, and the
 median change from one RR interval to the next relative to the median RR interval."""
 
-CHANNELS = 3
-"""The beat, its difference from the record's usual beat, and from that of the stretch."""
+CHANNELS = 2
+"""The beat, and its difference from the record's usual beat."""
 
 AROUND = 10
 """Beats to each side for the local RR interval."""
@@ -33,8 +33,8 @@ class Inputs:
 
     Parameters
     ----------
-    segments : ndarray of float32, shape (beats, samples, 3)
-        See `with_differences`.
+    segments : ndarray of float32, shape (beats, samples, 2)
+        See `with_difference`.
     rr : ndarray of float32, shape (beats, 7)
         See `RR_INPUTS`.
     """
@@ -73,32 +73,28 @@ def _median_around(values: np.ndarray) -> np.ndarray:
     return np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1), axis=1)
 
 
-def with_differences(
-    segments: np.ndarray, usual_beat: np.ndarray, local_beats: np.ndarray
-) -> np.ndarray:
-    """Put beside each beat how it differs from the usual beat of the record and of the stretch.
+def with_difference(segments: np.ndarray, usual_beat: np.ndarray) -> np.ndarray:
+    """Put beside each beat how it differs from the record's usual beat.
 
     Parameters
     ----------
     segments : ndarray, shape (..., samples)
         Standardised beats.
-    usual_beat, local_beats : ndarray, shape (samples,) or as ``segments``
+    usual_beat : ndarray, shape (samples,) or as ``segments``
         On the same scale.
 
     Returns
     -------
-    ndarray of float32, shape (..., samples, 3)
-        The differences are doubled, so that the channels vary alike.
+    ndarray of float32, shape (..., samples, 2)
+        The difference is doubled, so that both channels vary alike.
     """
-    channels = segments, 2 * (segments - usual_beat), 2 * (segments - local_beats)
-    return np.stack(channels, axis=-1).astype(np.float32)
+    return np.stack([segments, 2 * (segments - usual_beat)], axis=-1).astype(np.float32)
 
 
 def network_inputs(beats: Beats) -> Inputs:
     """Inputs of the network for all beats of a record."""
     return Inputs(
-        with_differences(beats.segments, beats.usual_beat, beats.local_beats),
-        rr_inputs(beats.rr_pre, beats.rr_post),
+        with_difference(beats.segments, beats.usual_beat), rr_inputs(beats.rr_pre, beats.rr_post)
     )
 
 

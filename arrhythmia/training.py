@@ -24,7 +24,7 @@ from arrhythmia.errors import InputError
 from arrhythmia.labels import BEAT_CLASSES, DS1, DS2, PACED, class_numbers
 from arrhythmia.model import NetworkSettings, build_network
 from arrhythmia.records import lead_names, read_record
-from arrhythmia.sequences import RR_INPUTS, rr_inputs, with_differences
+from arrhythmia.sequences import RR_INPUTS, rr_inputs, with_difference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +62,10 @@ class TrainingSettings:
         0 for none, 0.5 for the square root of inverse frequency, 1 for inverse frequency.
     rare_runs : float
         How much more often a run that holds a beat other than N is drawn.
+    prior_correction : float
+        How far the outputs are moved, after training, from how frequent classes were in
+        training (drawn and weighted) to how frequent they are in the training records: 0 not
+        at all, 1 wholly.
     noise : float
         Spread of the noise level added to a run, in standard deviations of a usual beat.
     gain : float
@@ -72,7 +76,7 @@ class TrainingSettings:
 
     network: NetworkSettings = field(default_factory=NetworkSettings)
     mixture: Mixture = field(default_factory=Mixture)
-    copies: int = 4
+    copies: int = 8
     epochs: int = 20
     steps: int = 64
     batch: int = 32
@@ -80,6 +84,7 @@ class TrainingSettings:
     weight_decay: float = 1e-3
     class_weight_exponent: float = 0.35
     rare_runs: float = 4.0
+    prior_correction: float = 0.6
     noise: float = 0.2
     gain: float = 0.15
     rr_noise: float = 0.02
@@ -100,7 +105,6 @@ class TrainingBeats:
     ----------
     segments : ndarray of float32, shape (beats, samples)
     usual_beats : ndarray of float32, shape (records, samples)
-    local_beats : ndarray of float32, shape (beats, samples)
     record : ndarray of int, shape (beats,)
         Row of ``usual_beats``.
     rr : ndarray of float32, shape (beats, rr inputs)
@@ -113,7 +117,6 @@ class TrainingBeats:
 
     segments: np.ndarray
     usual_beats: np.ndarray
-    local_beats: np.ndarray
     record: np.ndarray
     rr: np.ndarray
     beat_class: np.ndarray
@@ -193,7 +196,6 @@ def training_beats(
     return TrainingBeats(
         segments=np.concatenate([b.segments for b in items]),
         usual_beats=np.stack([b.usual_beat for b in items]),
-        local_beats=np.concatenate([b.local_beats for b in items]),
         record=np.repeat(np.arange(len(items)), [len(b) for b in items]),
         rr=np.concatenate([rr_inputs(b.rr_pre, b.rr_post) for b in items]),
         beat_class=np.concatenate([b.beat_class for b in items]),
@@ -209,7 +211,23 @@ def _run_chances(beats: Beats, settings: TrainingSettings) -> np.ndarray:
     return chances / chances.sum() * np.sqrt(len(beats))
 
 
-def class_weights(beats: TrainingBeats, run: int, exponent: float) -> np.ndarray:
+def drawn_shares(beats: TrainingBeats, run: int) -> np.ndarray:
+    """Share of each class among the beats that will be drawn.
+
+    Returns
+    -------
+    ndarray of float, shape (5,)
+        In the order of `arrhythmia.labels.BEAT_CLASSES`.
+    """
+    seen = np.zeros(len(beats.beat_class))
+    for place in range(run):
+        seen[beats.starts + place] += beats.chances
+    known = beats.beat_class >= 0
+    shares = np.bincount(beats.beat_class[known], seen[known], minlength=len(BEAT_CLASSES))
+    return shares / shares.sum()
+
+
+def class_weights(shares: np.ndarray, exponent: float) -> np.ndarray:
     """Weight of each class in the loss, from its share of the beats that will be drawn.
 
     Returns
@@ -218,14 +236,34 @@ def class_weights(beats: TrainingBeats, run: int, exponent: float) -> np.ndarray
         In the order of `arrhythmia.labels.BEAT_CLASSES`; the last is for beats without a
         class (-1), and is 0. The mean over the beats drawn is 1.
     """
-    seen = np.zeros(len(beats.beat_class))
-    for place in range(run):
-        seen[beats.starts + place] += beats.chances
-    known = beats.beat_class >= 0
-    share = np.bincount(beats.beat_class[known], seen[known], minlength=len(BEAT_CLASSES))
-    share /= share.sum()
-    weights = np.where(share > 0, np.maximum(share, 1e-3) ** -exponent, 0.0)
-    return np.append(weights / np.sum(weights * share), 0.0)
+    weights = np.where(shares > 0, np.maximum(shares, 1e-3) ** -exponent, 0.0)
+    return np.append(weights / np.sum(weights * shares), 0.0)
+
+
+def correct_priors(network: keras.Model, seen: np.ndarray, real: np.ndarray, share: float) -> None:
+    """Move a network's scores from the class frequencies it was trained with to real ones.
+
+    A network trained where rare classes are drawn more often and weigh more expects them
+    everywhere. By Bayes' rule its scores are right again after adding the logarithm of the
+    ratio of the frequencies (Saerens et al., Neural Comput. 14 (2002) 21-41); it is added to
+    the bias of the last layer.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Changed in place.
+    seen : ndarray of float, shape (5,)
+        How frequent each class was in training, counting its weight.
+    real : ndarray of float, shape (5,)
+        How frequent it is in the records.
+    share : float
+        How much of the way to go; see `TrainingSettings`.
+    """
+    both = (seen > 0) & (real > 0)
+    ratio = np.where(both, real / np.where(both, seen, 1.0), 1.0)
+    scores = network.get_layer("scores")
+    kernel, bias = scores.get_weights()
+    scores.set_weights([kernel, bias + share * np.log(ratio)])
 
 
 class RunBatches(keras.utils.PyDataset):
@@ -246,7 +284,8 @@ class RunBatches(keras.utils.PyDataset):
         self.beats, self.settings, self.seed = beats, settings, seed
         self.epoch = 0
         self.cumulated = np.cumsum(beats.chances)
-        self.weights = class_weights(beats, settings.network.run, settings.class_weight_exponent)
+        self.shares = drawn_shares(beats, settings.network.run)
+        self.weights = class_weights(self.shares, settings.class_weight_exponent)
 
     def __len__(self) -> int:
         return self.settings.steps
@@ -270,8 +309,7 @@ class RunBatches(keras.utils.PyDataset):
         rr = beats.rr[places]
         rr = rr + s.rr_noise * rng.standard_normal(rr.shape, dtype=np.float32)
         beat_class = beats.beat_class[places]
-        local = beats.local_beats[places]
-        shapes = with_differences(noisy * gain, usual * gain, local * gain)
+        shapes = with_difference(noisy * gain, usual * gain)
         return (
             {"segments": shapes, "rr": rr},
             np.maximum(beat_class, 0),
@@ -336,6 +374,9 @@ def fit(
             variable.assign(np.zeros(variable.shape))
     batches = RunBatches(beats, settings, seed)
     history = network.fit(batches, epochs=settings.epochs, verbose=verbose, shuffle=False)
+    classes = np.concatenate([first.beat_class for first, _ in records.values()])
+    real = np.bincount(classes[classes >= 0], minlength=len(BEAT_CLASSES)) / len(classes)
+    correct_priors(network, batches.shares * batches.weights[:-1], real, settings.prior_correction)
     table = pd.DataFrame(history.history)[["loss", "accuracy"]]
     table.insert(0, "epoch", np.arange(1, len(table) + 1))
     facts = asdict(settings) | {"records": list(records)}
@@ -386,7 +427,7 @@ def train(
     InputError
         If a record of DS2 or a paced one is among the names.
     """
-    shut = [n for n in names if n in DS2 + PACED]
+    shut = [n for n in names if Path(n).stem in DS2 + PACED]
     if shut:
         raise InputError(f"record {', '.join(shut)} is not for training: name records of DS1")
     beat_settings = BeatSettings()

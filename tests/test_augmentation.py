@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ N, S, V, E, F = range(5)
 MECHANISMS = ("premature", "runs", "bigeminy", "fibrillation", "ventricular", "fusion")
 MADE = {"premature": S, "runs": S, "bigeminy": S, "ventricular": V, "fusion": F}
 NOTHING = dict.fromkeys(("as_it_is", *MECHANISMS), 0.0)
-STILL = {"rotation": 0.0, "any_lead": 0.0}
+STILL = {field.name: 0.0 for field in fields(Mixture) if field.name not in NOTHING}
+"""No change of leads or of pace."""
 
 Leads = tuple[Prepared, Prepared]
 
@@ -144,7 +146,7 @@ def test_most_beats_made_supraventricular_are_early(
     usual = np.median(beats.rr_pre[beats.beat_class == N])
     early = beats.rr_pre[beats.beat_class == S] < 0.95 * usual
     assert len(early) > 5
-    assert early.mean() > 0.9
+    assert early.mean() > 0.8
 
 
 def test_runs_are_faster_than_the_sinus_rhythm(normal: Leads) -> None:
@@ -198,7 +200,7 @@ def test_a_copy_as_it_is_keeps_shapes_and_nearly_the_rhythm(normal: Leads) -> No
 def test_rotation_changes_the_shapes(normal: Leads) -> None:
     still = cut_beats(copy_of(normal, Donors({}), only("as_it_is", **STILL), 1), SETTINGS)
     turned = cut_beats(
-        copy_of(normal, Donors({}), only("as_it_is", rotation=0.0, any_lead=1.0), 1), SETTINGS
+        copy_of(normal, Donors({}), only("as_it_is", **STILL | {"any_lead": 1.0}), 1), SETTINGS
     )
     assert np.abs(turned.usual_beat - still.usual_beat).max() > 0.2
 

@@ -16,7 +16,6 @@ from arrhythmia.sequences import (
     covering_runs,
     network_inputs,
     rr_inputs,
-    with_difference,
 )
 
 TIMELESS = [i for i, name in enumerate(RR_INPUTS) if "seconds" not in name]
@@ -119,31 +118,27 @@ def test_an_early_beat_differs_from_all_others_in_what_came_before_it() -> None:
 # --- shapes ---------------------------------------------------------------------------------
 
 
-def test_the_difference_stands_beside_the_beat() -> None:
-    rng = np.random.default_rng(0)
-    usual = rng.normal(size=20)
-    segments = usual + np.array([[0.0], [1.0], [-1.0]]) * rng.normal(size=20)
-    pair = with_difference(segments, usual)
-    assert pair.shape == (3, 20, 2)
-    assert pair.dtype == np.float32
-    np.testing.assert_allclose(pair[..., 0], segments, rtol=1e-6)
-    np.testing.assert_array_equal(pair[0, :, 1], 0)
-    np.testing.assert_allclose(pair[1, :, 1], -pair[2, :, 1], rtol=1e-5)
-    assert (np.sign(pair[1, :, 1]) == np.sign(segments[1] - usual)).all()
+def test_differences_stand_beside_the_beat(tmp_path: Path, make_record: MakeRecord) -> None:
+    path = make_record(tmp_path, symbols="N" * 20 + "V" + "N" * 20, noise=0.0)
+    beats = find_beats(read_record(path), BeatSettings())
+    inputs = network_inputs(beats).segments
+    np.testing.assert_array_equal(inputs[..., 0], beats.segments)
+    differences = np.abs(inputs[..., 1:]).max(axis=1)
+    assert differences.shape[1] >= 1
+    assert (differences.argmax(axis=0) == 20).all()
+    assert (differences[20] > 2 * np.median(differences, axis=0)).all()
 
 
-def test_runs_of_several_records_have_the_differences_of_their_own_record() -> None:
-    rng = np.random.default_rng(0)
-    runs, usual = rng.normal(size=(3, 4, 20)), rng.normal(size=(3, 1, 20))
-    together = with_difference(runs, usual)
-    for run in range(3):
-        np.testing.assert_allclose(together[run], with_difference(runs[run], usual[run, 0]))
+def test_a_beat_that_is_the_usual_one_does_not_differ(record: Record) -> None:
+    beats = find_beats(record, BeatSettings())
+    usual = replace(beats, segments=np.tile(beats.usual_beat, (len(beats), 1)))
+    np.testing.assert_array_equal(network_inputs(usual).segments[..., 1], 0)
 
 
 def test_inputs_of_a_record_hold_every_beat(record: Record) -> None:
     beats = find_beats(record, BeatSettings())
     inputs = network_inputs(beats)
-    assert inputs.segments.shape == (15, BeatSettings().length, 2)
+    assert inputs.segments.shape[:2] == (15, BeatSettings().length)
     assert inputs.rr.shape == (15, len(RR_INPUTS))
     assert inputs.segments.dtype == inputs.rr.dtype == np.float32
     assert np.isfinite(inputs.segments).all()

@@ -1,0 +1,140 @@
+"""The README says what the files say, and its commands work."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+import predict
+from arrhythmia.__main__ import main
+from arrhythmia.benchmark import ROOT
+from arrhythmia.classifier import DEFAULT_MODEL
+from arrhythmia.ledger import model_digest, read_ledger
+from arrhythmia.published import PUBLISHED
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CARD = (DEFAULT_MODEL / "README.md").read_text(encoding="utf-8")
+METRICS = json.loads((DEFAULT_MODEL / "metrics.json").read_text(encoding="utf-8"))
+COMMANDS = re.findall(r"^(python (?:predict\.py|-m arrhythmia).*)$", README, re.MULTILINE)
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """Cells of all table rows by their first cell."""
+    found = {}
+    for line in text.splitlines():
+        if line.startswith("|"):
+            cells = [c.strip().strip("*") for c in line.strip("|").split("|")]
+            found[cells[0].strip()] = cells[1:]
+    return found
+
+
+@pytest.mark.parametrize("text", [README, CARD], ids=["README", "card"])
+def test_results_table_is_that_of_the_metrics(text: str) -> None:
+    aami, table = METRICS["aami"], rows(text)
+    for i, name in enumerate(aami["classes"]):
+        shown = table[f"{name} (AAMI)"]
+        values = [aami[key][i] for key in ("sensitivity", "ppv", "f1")]
+        assert shown[:3] == [f"{v:.3f}" for v in values]
+        low, high = aami["intervals_95"][name]
+        assert shown[3:] == [f"{low:.2f} – {high:.2f}", str(aami["support"][i])]
+    assert table["accuracy"][2] == f"{aami['accuracy']:.3f}"
+    assert table["mean F1"][2] == f"{aami['mean_f1']:.3f}"
+
+
+def test_other_figures_are_those_of_the_metrics() -> None:
+    for key in ("S_without_232", "F_without_213"):
+        assert f"{METRICS[key]['f1']:.3f}" in README
+    part = METRICS["reference_records"]
+    assert f"accuracy {part['accuracy']:.3f}" in README
+    assert f"V recall {part['sensitivity'][part['classes'].index('V')]:.3f}" in README
+    folds = json.loads((DEFAULT_MODEL / "folds_metrics.json").read_text(encoding="utf-8"))
+    assert f"mean F1 {folds['aami']['mean_f1']:.3f}" in README
+    assert f"accuracy {folds['aami']['accuracy']:.3f}" in README
+
+
+def test_comparison_is_complete() -> None:
+    table = rows(README)
+    for system in PUBLISHED:
+        shown = table[f"{system.system} ({system.source})"]
+        values = (system.accuracy, system.s_f1, system.v_f1, system.f_f1, system.mean_f1)
+        assert shown[:5] == ["–" if v is None else f"{v:.3f}" for v in values]
+
+
+def test_times_are_those_of_the_benchmark() -> None:
+    times = json.loads((ROOT / "saved_models" / "benchmark.json").read_text(encoding="utf-8"))
+    table = rows(README)
+    for name, seconds in times.items():
+        if name != "cores":
+            assert table[name][0] == f"{seconds:.1f} s" if seconds >= 10 else f"{seconds:.2f} s"
+
+
+def test_shipped_model_is_in_the_ledger_with_its_figures() -> None:
+    ledger = read_ledger(DEFAULT_MODEL.parent / "ds2_ledger.csv")
+    row = next(row for row in ledger if row["digest"] == model_digest(DEFAULT_MODEL))
+    assert float(row["accuracy"]) == METRICS["aami"]["accuracy"]
+    assert float(row["mean_f1"]) == METRICS["aami"]["mean_f1"]
+    assert sum(f.stat().st_size for f in DEFAULT_MODEL.glob("model.keras")) < 5_000_000
+
+
+def test_files_and_targets_named_exist() -> None:
+    for target in re.findall(r"\]\((?!http)([^)]+)\)", README):
+        assert (ROOT / target.replace("%20", " ")).exists(), target
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in set(re.findall(r"make (\w+)", README)):
+        assert f"\n{target}:" in makefile, target
+
+
+def test_there_are_commands() -> None:
+    assert len(COMMANDS) >= 10
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("command", [c for c in COMMANDS if " train " not in c])
+def test_command(
+    command: str, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MITDB_DIR", str(data_dir.resolve()))
+    model = Path(shutil.copytree(DEFAULT_MODEL, tmp_path / "models" / "ds1"))
+    shutil.copy(DEFAULT_MODEL.parent / "ds2_ledger.csv", model.parent)
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(command, comments=True)[1:]
+    if words[0] == "predict.py":
+        assert predict.main(words[1:]) == 0
+        return
+    words = words[2:]
+    if words[0] == "download":
+        source = str(data_dir.resolve())
+        words = [w.replace("DIR", source) for w in words]
+        words += ["--data-dir", str(tmp_path / "mitdb")]
+        words += [] if "--from" in words else ["--from", source]  # no network in tests
+    if words[0] == "evaluate" and "--folds" in words:
+        small_folds(monkeypatch)
+    if words[0] == "benchmark":
+        words = ["benchmark", "--only", "record"]
+    if words[0] in ("evaluate", "annotate", "benchmark"):
+        words += ["--model", str(model)]
+    assert main(words) == 0
+    if words[0] == "evaluate" and "--folds" not in words:
+        for name in ("metrics.json", "predictions.csv"):
+            assert (model / name).read_bytes() == (DEFAULT_MODEL / name).read_bytes()
+
+
+def small_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train on two folds of two records for a few steps."""
+    from dataclasses import replace
+
+    from arrhythmia import training
+
+    monkeypatch.setattr(training, "FOLDS", (("208", "101"), ("207", "209")))
+    monkeypatch.setattr(training, "DS1", ("208", "101", "207", "209"))
+    whole = training.TrainingSettings.from_dict
+    monkeypatch.setattr(
+        training.TrainingSettings,
+        "from_dict",
+        lambda facts: replace(whole(facts), epochs=1, steps=4, copies=1),
+    )

@@ -1,0 +1,385 @@
+"""Tests of `arrhythmia.training`: what is drawn, how it is weighed, and that nothing leaks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from conftest import MakeRecord
+
+from arrhythmia import training
+from arrhythmia.augmentation import Donors, Mixture
+from arrhythmia.backend import tf
+from arrhythmia.beats import BeatSettings, cut_beats, prepare_signal, reference_beats
+from arrhythmia.errors import InputError
+from arrhythmia.labels import BEAT_CLASSES, DS1, DS2, PACED, SYMBOL_CLASS
+from arrhythmia.model import NetworkSettings
+from arrhythmia.records import read_record
+from arrhythmia.sequences import RR_INPUTS, network_inputs
+from arrhythmia.training import (
+    FOLDS,
+    Leads,
+    RunBatches,
+    TrainingBeats,
+    TrainingSettings,
+    class_weights,
+    fit,
+    out_of_fold,
+    predict_folds,
+    prepare_records,
+    train,
+    training_beats,
+)
+
+BEATS = BeatSettings()
+NAMES = ("101", "207", "208", "209")
+RUN = 3
+TINY = TrainingSettings(
+    network=NetworkSettings(
+        run=RUN, filters=(4,), kernels=(3,), features=4, units=2, bidirectional=False
+    ),
+    copies=1,
+    epochs=2,
+    steps=2,
+    batch=4,
+)
+
+
+@pytest.fixture(scope="module")
+def records(synthetic_dir: Path) -> dict[str, Leads]:
+    return prepare_records(NAMES, synthetic_dir, BEATS)
+
+
+@pytest.fixture(scope="module")
+def drawn(records: dict[str, Leads]) -> TrainingBeats:
+    return beats_of(records, TINY)
+
+
+def beats_of(records: dict[str, Leads], settings: TrainingSettings, seed: int = 0) -> TrainingBeats:
+    return training_beats(records, BEATS, settings, np.random.default_rng(seed))
+
+
+def times_drawn(beats: TrainingBeats) -> np.ndarray:
+    """How often each beat is drawn, for one run."""
+    times = np.zeros(len(beats.beat_class))
+    for start, chance in zip(beats.starts, beats.chances, strict=True):
+        times[start : start + RUN] += chance
+    return times
+
+
+# --- which records --------------------------------------------------------------------------
+
+
+def test_folds_hold_every_record_of_ds1_once() -> None:
+    names = [name for fold in FOLDS for name in fold]
+    assert len(names) == len(set(names)) == len(DS1)
+    assert set(names) == set(DS1)
+
+
+@pytest.mark.parametrize("name", ["100", "232", "217", "100.dat", "mitdb/100", "{folder}/232"])
+def test_no_record_of_ds2_and_no_paced_one_is_trained_on(
+    name: str, tmp_path: Path, make_record: MakeRecord
+) -> None:
+    name = name.format(folder=tmp_path)
+    assert Path(name).stem in DS2 + PACED
+    for record in ("101", Path(name).stem):
+        make_record(tmp_path, record, symbols="N" * 20)
+    with pytest.raises(InputError, match="not for training"):
+        train(tmp_path, TINY, names=("101", name), verbose=0)
+
+
+def test_records_are_prepared_with_both_leads_the_preferred_one_first(
+    tmp_path: Path, make_record: MakeRecord
+) -> None:
+    make_record(tmp_path, "101", symbols="NVNANQNN", leads=("V1", "MLII"))
+    make_record(tmp_path, "106", symbols="NVNANQNN", leads=("V5",))
+    leads = prepare_records(("101", "106"), tmp_path, BEATS)
+    first, second = leads["101"]
+    sample, symbol = reference_beats(read_record("101", tmp_path))
+    for lead, name in ((first, "MLII"), (second, "V1")):
+        expected = prepare_signal(read_record("101", tmp_path, name), BEATS, sample)
+        np.testing.assert_array_equal(lead.signal, expected.signal)
+        np.testing.assert_allclose(lead.marks, sample * BEATS.fs / 360, rtol=1e-6)
+        classes = [BEAT_CLASSES.index(SYMBOL_CLASS[s]) if s != "Q" else -1 for s in symbol]
+        np.testing.assert_array_equal(lead.beat_class, classes)
+    np.testing.assert_array_equal(leads["106"][0].signal, leads["106"][1].signal)
+
+
+def test_donors_are_of_the_training_records_alone(
+    records: dict[str, Leads], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Donors] = []
+
+    def copy(leads: Leads, donors: Donors, *_: object) -> object:
+        seen.append(donors)
+        return leads[0]
+
+    monkeypatch.setattr(training, "virtual_copy", copy)
+    some = {name: records[name] for name in ("101", "208")}
+    beats_of(some, TINY)
+    assert seen
+    assert all(set(donors.own) == {"208"} for donors in seen)
+
+
+# --- what is drawn --------------------------------------------------------------------------
+
+
+def test_runs_lie_within_one_record(drawn: TrainingBeats, records: dict[str, Leads]) -> None:
+    assert set(drawn.record) == set(range(2 * len(NAMES)))
+    np.testing.assert_array_equal(drawn.record[drawn.starts], drawn.record[drawn.starts + RUN - 1])
+    beats = sum(len(leads[0].marks) for leads in records.values())
+    assert len(drawn.beat_class) == 2 * beats
+    assert len(drawn.starts) == 2 * (beats - len(NAMES) * (RUN - 1))
+
+
+def test_every_beat_of_the_recordings_can_be_drawn_and_is_as_it_is_classified(
+    drawn: TrainingBeats, records: dict[str, Leads]
+) -> None:
+    assert (times_drawn(drawn) > 0).all()
+    assert drawn.chances.sum() == pytest.approx(1)
+    first = 0
+    for leads in records.values():
+        beats = cut_beats(leads[0], BEATS)
+        here = slice(first, first + len(beats))
+        np.testing.assert_array_equal(drawn.segments[here], beats.segments)
+        np.testing.assert_array_equal(drawn.rr[here], network_inputs(beats).rr)
+        np.testing.assert_array_equal(drawn.beat_class[here], beats.beat_class)
+        first += len(beats)
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+def test_recordings_and_copies_are_drawn_equally_often(
+    records: dict[str, Leads], copies: int
+) -> None:
+    beats = beats_of(records, replace(TINY, copies=copies))
+    real = beats.record[beats.starts] < len(NAMES)
+    assert beats.chances[real].sum() == pytest.approx(0.5)
+
+
+def test_without_copies_only_recordings_are_drawn(records: dict[str, Leads]) -> None:
+    beats = beats_of(records, replace(TINY, copies=0))
+    assert beats.record.max() == len(NAMES) - 1
+    assert beats.chances.sum() == pytest.approx(1)
+
+
+def test_rare_beats_are_drawn_more_often_when_asked_for(records: dict[str, Leads]) -> None:
+    shares = []
+    for rare_runs in (0.0, 4.0):
+        beats = beats_of(records, replace(TINY, copies=0, rare_runs=rare_runs))
+        shares.append(times_drawn(beats)[beats.beat_class > 0].sum() / RUN)
+    assert shares[1] > 1.1 * shares[0]
+
+
+def test_a_record_shorter_than_a_run_is_left_out(
+    tmp_path: Path, make_record: MakeRecord, records: dict[str, Leads]
+) -> None:
+    make_record(tmp_path, "106", symbols="NN")
+    short = prepare_records(("106",), tmp_path, BEATS)
+    beats = beats_of(records | short, replace(TINY, copies=0))
+    assert set(beats.record[beats.starts]) == set(range(len(NAMES)))
+    with pytest.raises(InputError, match=f"{RUN} beats"):
+        beats_of(short, replace(TINY, copies=0))
+
+
+def test_the_mean_weight_of_the_beats_drawn_is_one(drawn: TrainingBeats) -> None:
+    times = times_drawn(drawn)
+    known = drawn.beat_class >= 0
+    assert not known.all()
+    for exponent in (0.0, 0.35, 1.0):
+        weights = class_weights(drawn, RUN, exponent)
+        assert weights.shape == (len(BEAT_CLASSES) + 1,)
+        assert weights[-1] == 0
+        mean = np.average(weights[drawn.beat_class[known]], weights=times[known])
+        assert mean == pytest.approx(1)
+
+
+def test_weights_follow_the_inverse_frequency(drawn: TrainingBeats) -> None:
+    known = drawn.beat_class >= 0
+    share = np.bincount(drawn.beat_class[known], times_drawn(drawn)[known])
+    share /= share.sum()
+    np.testing.assert_allclose(class_weights(drawn, RUN, 0.0)[:-1], 1)
+    for exponent in (0.5, 1.0):
+        weights = class_weights(drawn, RUN, exponent)[:-1]
+        np.testing.assert_allclose(weights / weights[0], (share / share[0]) ** -exponent)
+
+
+def test_a_class_that_is_nowhere_has_no_weight(records: dict[str, Leads]) -> None:
+    beats = beats_of({"101": records["101"]}, replace(TINY, copies=0))
+    weights = class_weights(beats, RUN, 0.5)
+    assert np.isfinite(weights).all()
+    assert (weights[[BEAT_CLASSES.index(c) for c in "VEF"]] == 0).all()
+
+
+# --- batches --------------------------------------------------------------------------------
+
+
+def test_a_batch_is_what_the_network_takes(drawn: TrainingBeats) -> None:
+    batches = RunBatches(drawn, TINY, seed=3)
+    assert len(batches) == TINY.steps
+    inputs, classes, weights = batches[0]
+    assert inputs["segments"].shape[:3] == (TINY.batch, RUN, BEATS.length)
+    assert inputs["rr"].shape == (TINY.batch, RUN, len(RR_INPUTS))
+    assert classes.shape == weights.shape == (TINY.batch, RUN)
+    assert all(np.isfinite(values).all() for values in inputs.values())
+    assert classes.min() >= 0
+    assert classes.max() < len(BEAT_CLASSES)
+
+
+def test_batches_without_augmentation_are_runs_as_the_classifier_takes_them(
+    records: dict[str, Leads],
+) -> None:
+    still = replace(TINY, copies=0, noise=0.0, gain=0.0, rr_noise=0.0, batch=16)
+    beats = beats_of({"207": records["207"]}, still)
+    inputs, classes, _ = RunBatches(beats, still, seed=0)[0]
+    of_record = cut_beats(records["207"][0], BEATS)
+    expected = network_inputs(of_record)
+    for run in range(16):
+        first = np.abs(expected.segments - inputs["segments"][run, 0]).sum(axis=(1, 2)).argmin()
+        here = slice(first, first + RUN)
+        np.testing.assert_allclose(inputs["segments"][run], expected.segments[here], atol=1e-5)
+        np.testing.assert_allclose(inputs["rr"][run], expected.rr[here], atol=1e-5)
+        np.testing.assert_array_equal(classes[run], of_record.beat_class[here])
+
+
+def test_beats_without_a_class_weigh_nothing(records: dict[str, Leads]) -> None:
+    unknown = {
+        name: (
+            replace(first, beat_class=np.where(first.beat_class == 0, -1, first.beat_class)),
+            second,
+        )
+        for name, (first, second) in records.items()
+    }
+    beats = beats_of(unknown, replace(TINY, copies=0))
+    _, classes, weights = RunBatches(beats, replace(TINY, batch=200), seed=0)[0]
+    assert (weights == 0).any()
+    assert (classes[weights > 0] > 0).all()
+
+
+def test_batches_come_from_the_seed_and_differ_between_epochs(drawn: TrainingBeats) -> None:
+    batches, again, other = (RunBatches(drawn, TINY, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(batches[1][0]["segments"], again[1][0]["segments"])
+    np.testing.assert_array_equal(batches[1][1], again[1][1])
+    assert not np.array_equal(batches[0][0]["segments"], batches[1][0]["segments"])
+    assert not np.array_equal(batches[1][0]["segments"], other[1][0]["segments"])
+    again.on_epoch_end()
+    assert not np.array_equal(batches[1][0]["segments"], again[1][0]["segments"])
+    batches.on_epoch_end()
+    np.testing.assert_array_equal(batches[1][0]["segments"], again[1][0]["segments"])
+
+
+# --- training -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def eagerly() -> Iterator[None]:
+    """Run TensorFlow step by step: for a few steps that is quicker than to trace a graph."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_network_comes_from_its_seed(records: dict[str, Leads]) -> None:
+    some = {name: records[name] for name in ("101", "207")}
+    first, table = fit(some, BEATS, TINY, seed=1)
+    assert list(table.columns[:3]) == ["epoch", "loss", "accuracy"]
+    assert table["epoch"].tolist() == [1, 2]
+    assert np.isfinite(table["loss"]).all()
+    expected = [weight.copy() for weight in first.network.get_weights()]
+
+    second, same_table = fit(some, BEATS, TINY, seed=1)
+    assert same_table.equals(table)
+    for weight, same in zip(expected, second.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, same)
+
+    other, other_table = fit(some, BEATS, TINY, seed=2)
+    assert not other_table.equals(table)
+    assert not np.array_equal(expected[0], other.network.get_weights()[0])
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_network_started_anew_is_as_good_as_a_new_one(records: dict[str, Leads]) -> None:
+    some = {name: records[name] for name in ("101", "207")}
+    first, table = fit(some, BEATS, TINY, seed=1)
+    expected = [weight.copy() for weight in first.network.get_weights()]
+    used, _ = fit({"208": records["208"]}, BEATS, TINY, seed=2, network=first.network)
+    again, same_table = fit(some, BEATS, TINY, seed=1, network=used.network)
+    np.testing.assert_allclose(same_table["loss"], table["loss"], rtol=1e-6)
+    for weight, same in zip(expected, again.network.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, same, atol=1e-6)
+
+
+def test_a_model_notes_how_it_was_trained(tiny_model: Path) -> None:
+    facts = json.loads((tiny_model / "settings.json").read_text("utf-8"))
+    assert facts["seed"] == 1
+    assert set(facts["training"]["records"]) <= set(DS1)
+    settings = TrainingSettings.from_dict(facts["training"])
+    assert settings.network.run == facts["run"]
+    assert settings.copies == 1
+    assert (tiny_model / "history.csv").read_text("utf-8").startswith("epoch,loss,accuracy")
+
+
+def test_settings_read_back_are_the_same() -> None:
+    settings = replace(TINY, mixture=Mixture(premature=0.123), noise=0.07)
+    assert TrainingSettings.from_dict(json.loads(json.dumps(asdict(settings)))) == settings
+
+
+# --- folds ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trained_on(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """Names that each network was trained on; its probabilities tell which network it was."""
+    names: list[tuple[str, ...]] = []
+
+    def remember(records: dict[str, Leads], *_: object, **__: object) -> tuple[object, None]:
+        names.append(tuple(records))
+        mark = len(names) / 100
+        network = SimpleNamespace(
+            network=None,
+            probabilities=lambda beats: np.full((len(beats), len(BEAT_CLASSES)), mark),
+        )
+        return network, None
+
+    monkeypatch.setattr(training, "fit", remember)
+    return names
+
+
+def test_no_network_predicts_a_record_that_it_has_seen(
+    records: dict[str, Leads], trained_on: list[tuple[str, ...]]
+) -> None:
+    folds = (("101", "208"), ("207",), ("209",))
+    found = out_of_fold(records, BEATS, TINY, seed=0, folds=folds)
+    assert set(found) == set(NAMES)
+    assert len(trained_on) == len(folds)
+    for name, probabilities in found.items():
+        assert probabilities.shape == (len(records[name][0].marks), len(BEAT_CLASSES))
+        network = trained_on[round(probabilities[0, 0] * 100) - 1]
+        assert name not in network
+        assert len(network) >= 2
+
+
+def test_predictions_out_of_fold_hold_every_beat_of_every_record(
+    synthetic_dir: Path,
+    trained_on: list[tuple[str, ...]],
+    tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from arrhythmia.classifier import read_settings
+
+    monkeypatch.setattr(training, "DS1", NAMES)
+    folds = (("101", "208"), ("207", "209"))
+    monkeypatch.setattr(training, "out_of_fold", partial(out_of_fold, folds=folds))
+    table = predict_folds(synthetic_dir, read_settings(tiny_model))
+    assert [set(names) for names in trained_on] == [{"207", "209"}, {"101", "208"}]
+    for name in NAMES:
+        sample, symbol = reference_beats(read_record(name, synthetic_dir))
+        rows = table[table["record"] == name]
+        np.testing.assert_array_equal(rows["sample"], sample)
+        np.testing.assert_array_equal(rows["symbol"], symbol)
