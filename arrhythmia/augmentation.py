@@ -10,12 +10,12 @@ Copies go through the same `arrhythmia.beats.cut_beats` as recordings do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from arrhythmia.beats import BeatSettings, Prepared, center_qrs, cut_beats, rotated
+from arrhythmia.beats import BeatSettings, Prepared, center_qrs, cut_beats
 from arrhythmia.labels import BEAT_CLASSES
 
 N, S, V, E, F = (BEAT_CLASSES.index(c) for c in BEAT_CLASSES)
@@ -126,6 +126,19 @@ def virtual_copy(
     drift = gaussian_filter1d(rng.normal(size=len(plan.rr)), rng.uniform(2, 30), mode="wrap")
     plan.rr *= np.exp(rng.uniform(0, 0.12) * drift / (drift.std() + 1e-9))
     return plan.render(source.record)
+
+
+def rotated(first: Prepared, second: Prepared, angle: float) -> Prepared:
+    """Blend two leads of one recording, as another place of the electrodes would.
+
+    Parameters
+    ----------
+    first, second : Prepared
+        The same record and marks.
+    angle : float
+        Radians; 0 gives the first lead.
+    """
+    return replace(first, signal=np.cos(angle) * first.signal + np.sin(angle) * second.signal)
 
 
 def _scale(signal: np.ndarray, centers: np.ndarray, settings: BeatSettings) -> float:

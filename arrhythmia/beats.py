@@ -6,7 +6,7 @@ The one copy of preprocessing. Training, evaluation, `predict.py` and the notebo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
@@ -412,16 +412,3 @@ def find_beats(record: Record, settings: BeatSettings, r_peaks: np.ndarray | Non
         r_peaks, symbols = reference_beats(record)
         beat_class = class_numbers(symbols)
     return cut_beats(prepare_signal(record, settings, r_peaks, beat_class), settings)
-
-
-def rotated(first: Prepared, second: Prepared, angle: float) -> Prepared:
-    """Blend two leads of one recording, as another place of the electrodes would.
-
-    Parameters
-    ----------
-    first, second : Prepared
-        The same record and marks.
-    angle : float
-        Radians; 0 gives the first lead.
-    """
-    return replace(first, signal=np.cos(angle) * first.signal + np.sin(angle) * second.signal)

@@ -179,6 +179,7 @@ def test_heat_lies_on_the_trace_at_its_own_time(at: float) -> None:
     ax, beats = explained(10, heatmap=hump(at))
     (line,) = [c for c in ax.collections if c.get_array() is not None]
     assert isinstance(line, LineCollection)
+    assert (np.diff(line.get_array()) >= 0).all()  # the hottest is drawn last, on top
     hottest = line.get_segments()[int(np.argmax(line.get_array()))][0, 0]
     start = beats.centers[10] - SETTINGS.before
     wanted = start + at * (SETTINGS.length - 1) / SETTINGS.fs

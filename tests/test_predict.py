@@ -302,7 +302,9 @@ def test_sample_of_the_excerpt_is_ventricular(data_dir: Path) -> None:
 
 
 @pytest.mark.database
-@pytest.mark.skipif(not DEFAULT_MODEL.is_dir(), reason="the project's own model is not here")
+@pytest.mark.skipif(
+    not (DEFAULT_MODEL / "settings.json").is_file(), reason="the project's own model is not here"
+)
 def test_the_project_s_model_knows_both_sample_beats(run: Run, data_dir: Path) -> None:
     for options in (["--data-dir", data_dir], ["--sample", predict.EXCERPT_SAMPLE]):
         f = found(run(*options, "--json", model=DEFAULT_MODEL))
