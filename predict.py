@@ -49,7 +49,7 @@ from arrhythmia.labels import (
     SYMBOL_NAMES,
     grouped,
 )
-from arrhythmia.plotting import DPI, clock, plot_explained_beat
+from arrhythmia.plotting import DPI, chance, clock, plot_explained_beat
 from arrhythmia.records import EXCERPT_NAME, PREFERRED_LEAD, Record, read_excerpt, read_record
 
 if TYPE_CHECKING:
@@ -362,7 +362,7 @@ def _rounded(classes: Sequence[str], values: np.ndarray) -> dict[str, float]:
 def as_text(findings: dict) -> str:
     """Findings of `describe` for the terminal, what matters most first."""
     f, explained = findings, findings["explained_class"]
-    lines = [f"{f['class']} – {f['class_name']}, probability {f['probability']:.2f}"]
+    lines = [f"{f['class']} – {f['class_name']}, p {chance(f['probability'])}"]
     if f["reference"]:
         unknown = "" if f["reference"]["class"] else " (of no class that the model knows)"
         lines.append(f"reference: {f['reference']['symbol']}, {f['reference']['name']}{unknown}")

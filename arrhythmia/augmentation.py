@@ -34,6 +34,9 @@ class Mixture:
     ----------
     as_it_is, premature, runs, bigeminy, fibrillation, ventricular, fusion : float
         Relative shares.
+    ectopic : float
+        Share of copies in which most beats are premature: long runs with pauses between them,
+        as in a sick sinus node, so that the usual beat of the record is an early one.
     rotation : float
         Standard deviation, in radians, of the rotation between the two recorded leads.
     any_lead : float
@@ -47,6 +50,7 @@ class Mixture:
     fibrillation: float = 0.25
     ventricular: float = 0.05
     fusion: float = 0.05
+    ectopic: float = 0.1
     rotation: float = 0.3
     any_lead: float = 0.25
 
@@ -118,6 +122,9 @@ def virtual_copy(
     scale = _scale(source.signal, centers, settings)
     plan = _Plan(source.signal.copy(), source.fs, centers, source.beat_class.copy())
     at = 0
+    if rng.random() < mixture.ectopic:
+        _ectopic_rhythm(plan, rng)
+        at = len(centers)
     while at < len(centers):
         stop = min(at + int(rng.integers(20, 200)), len(centers))
         mode = MODES[rng.choice(len(MODES), p=mixture.shares)]
@@ -290,6 +297,19 @@ def _run(plan: _Plan, start: int, stop: int, rng: np.random.Generator) -> int:
     if i < len(plan.rr):
         plan.rr[i - 1] *= rng.uniform(1.0, 1.6)
     return i + 1
+
+
+def _ectopic_rhythm(plan: _Plan, rng: np.random.Generator) -> None:
+    longest, pause = rng.integers(8, 120), rng.uniform(1.2, 3.0)
+    i = 2
+    while i < len(plan.rr):
+        if not plan.free[i]:
+            i += 1
+            continue
+        i = _run(plan, i, i + int(rng.integers(4, longest)), rng)
+        for k in range(i - 1, min(i - 1 + int(rng.integers(1, 6)), len(plan.rr))):
+            plan.rr[k] *= pause * np.exp(rng.normal(0, 0.15))
+            i = k + 2
 
 
 def _fibrillate(plan: _Plan, at: int, stop: int, rng: np.random.Generator) -> None:

@@ -164,7 +164,7 @@ def plot_explained_beat(
 
     winner = int(probabilities[beat].argmax())
     name = BEAT_CLASSES[winner]
-    title = f"{name} – {CLASS_NAMES[name]}, p = {probabilities[beat, winner]:.2f}"
+    title = f"{name} – {CLASS_NAMES[name]}, p {chance(probabilities[beat, winner])}"
     where = f"record {record.name}, {clock(r_peaks[beat])} · lead {record.lead}"
     if symbols is not None:
         where += f" · reference: {symbols[beat]}, {SYMBOL_NAMES[str(symbols[beat])]}"
@@ -453,6 +453,11 @@ def clock(seconds: float, decimals: int = 1) -> str:
     minutes, rest = divmod(round(seconds, decimals), 60)
     hours, minutes = divmod(int(minutes), 60)
     return f"{hours:02d}:{minutes:02d}:{rest:0{3 + decimals}.{decimals}f}"
+
+
+def chance(probability: float) -> str:
+    """``= 0.98``; ``> 0.99`` rather than a certainty that rounding would make of it."""
+    return "> 0.99" if probability >= 0.995 else f"= {probability:.2f}"
 
 
 def _plain(ax: Axes) -> Axes:

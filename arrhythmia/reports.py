@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from arrhythmia.classifier import Classifier
 from arrhythmia.evaluation import predict_records, summary
 from arrhythmia.files import whole_folder
@@ -77,7 +79,7 @@ def write_results(folder: str | Path, table: pd.DataFrame, prefix: str = "") -> 
     figure = Figure(figsize=(11, 5), layout="constrained")
     for ax, grouping in zip(figure.subplots(1, 2), GROUPINGS, strict=True):
         part = figures[grouping]
-        plot_confusion(part["confusion"], part["classes"], ax, GROUPING_NAMES[grouping])
+        plot_confusion(np.array(part["confusion"]), part["classes"], ax, GROUPING_NAMES[grouping])
     with whole_folder(folder) as place:
         table.to_csv(place / f"{prefix}predictions.csv", index=False, lineterminator="\n")
         text = json.dumps(figures, indent=1) + "\n"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import MakeRecord
 
-from arrhythmia.augmentation import Donors, Mixture, find_donors, virtual_copy
+from arrhythmia.augmentation import Donors, Mixture, find_donors, rotated, virtual_copy
 from arrhythmia.beats import BeatSettings, Prepared, cut_beats, prepare_signal, reference_beats
 from arrhythmia.labels import BEAT_CLASSES, class_numbers
 from arrhythmia.records import read_record
@@ -18,9 +18,8 @@ SETTINGS = BeatSettings()
 N, S, V, E, F = range(5)
 MECHANISMS = ("premature", "runs", "bigeminy", "fibrillation", "ventricular", "fusion")
 MADE = {"premature": S, "runs": S, "bigeminy": S, "ventricular": V, "fusion": F}
-NOTHING = dict.fromkeys(("as_it_is", *MECHANISMS), 0.0)
-STILL = {field.name: 0.0 for field in fields(Mixture) if field.name not in NOTHING}
-"""No change of leads or of pace."""
+STILL = {"rotation": 0.0, "any_lead": 0.0}
+NOTHING = {field.name: 0.0 for field in fields(Mixture) if field.name not in STILL}
 
 Leads = tuple[Prepared, Prepared]
 
@@ -69,13 +68,13 @@ def irregularity(copy: Prepared) -> float:
     return float(np.median(np.abs(np.diff(rr))) / np.median(rr))
 
 
-@pytest.mark.parametrize("mechanism", ["default", "as_it_is", *MECHANISMS])
+@pytest.mark.parametrize("mechanism", ["default", *(field.name for field in fields(Mixture))])
 @pytest.mark.parametrize("seed", range(3))
 def test_a_copy_has_as_many_beats_inside_its_signal(
     mixed: Leads, donors: Donors, mechanism: str, seed: int
 ) -> None:
-    mixture = Mixture() if mechanism == "default" else only(mechanism)
-    copy = copy_of(mixed, donors, mixture, seed)
+    change = {} if mechanism == "default" else NOTHING | {"as_it_is": 1e-9, mechanism: 1.0}
+    copy = copy_of(mixed, donors, Mixture(**change), seed)
     assert len(copy.marks) == len(copy.beat_class) == len(mixed[0].marks)
     assert (copy.record, copy.fs) == (mixed[0].record, mixed[0].fs)
     assert np.all(np.diff(copy.marks) > 0.15 * copy.fs)
@@ -195,6 +194,16 @@ def test_a_copy_as_it_is_keeps_shapes_and_nearly_the_rhythm(normal: Leads) -> No
     np.testing.assert_allclose(new.usual_beat[qrs], old.usual_beat[qrs], atol=0.2)
     assert np.median(new.rr_pre) == pytest.approx(np.median(old.rr_pre), rel=0.1)
     assert np.abs(np.log(new.rr_pre / old.rr_pre)).max() < 0.5
+
+
+def test_a_blend_of_leads_goes_from_one_to_the_other(mixed: Leads) -> None:
+    first, second = mixed
+    np.testing.assert_allclose(rotated(first, second, 0.0).signal, first.signal)
+    np.testing.assert_allclose(rotated(first, second, np.pi / 2).signal, second.signal)
+    between = rotated(first, second, np.pi / 4)
+    np.testing.assert_allclose(between.signal, (first.signal + second.signal) / np.sqrt(2))
+    np.testing.assert_array_equal(between.marks, first.marks)
+    np.testing.assert_array_equal(between.beat_class, first.beat_class)
 
 
 def test_rotation_changes_the_shapes(normal: Leads) -> None:

@@ -14,13 +14,10 @@ from arrhythmia.beats import (
     Beats,
     BeatSettings,
     bandpass,
-    cut_beats,
     detect_r_peaks,
     fill_gaps,
     find_beats,
-    prepare_signal,
     reference_beats,
-    rotated,
     usual_beat,
 )
 from arrhythmia.errors import InputError
@@ -341,7 +338,7 @@ def test_the_usual_beat_has_the_unit_that_segments_are_measured_in(record: Recor
     np.testing.assert_allclose(usual_beat(beats.segments), beats.usual_beat, atol=1e-5)
 
 
-# --- R peaks and leads ----------------------------------------------------------------------
+# --- R peaks ----------------------------------------------------------------------
 
 
 def test_detected_beats_are_the_reference_beats(read: Read) -> None:
@@ -367,19 +364,3 @@ def test_detected_beats_of_a_real_record_are_the_reference_beats(data_dir: Path)
     found = find_beats(record, SETTINGS, detect_r_peaks(record))
     distance = np.abs(found.centers[:, None] - expected.centers).min(axis=0)
     assert np.mean(distance < 0.02) > 0.99
-
-
-def test_a_blend_of_leads_goes_from_one_to_the_other(
-    tmp_path: Path, make_record: MakeRecord
-) -> None:
-    path = make_record(tmp_path, symbols="NNVNN")
-    sample = reference_beats(read_record(path))[0]
-    first, second = (
-        prepare_signal(read_record(path, lead=lead), SETTINGS, sample) for lead in ("MLII", "V1")
-    )
-    np.testing.assert_allclose(rotated(first, second, 0.0).signal, first.signal)
-    np.testing.assert_allclose(rotated(first, second, np.pi / 2).signal, second.signal)
-    between = rotated(first, second, np.pi / 4)
-    np.testing.assert_allclose(between.signal, (first.signal + second.signal) / np.sqrt(2))
-    np.testing.assert_array_equal(between.marks, first.marks)
-    assert len(cut_beats(between, SETTINGS)) == 5

@@ -18,6 +18,7 @@ from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.plotting import (
     CLASS_COLORS,
     CLASS_LINES,
+    chance,
     clock,
     ecg_paper,
     heat_colors,
@@ -338,3 +339,10 @@ def test_a_given_axes_is_drawn_on_and_returned(plot: Callable[[Axes], Axes]) -> 
 )
 def test_clock(seconds: float, decimals: int, text: str) -> None:
     assert clock(seconds, decimals) == text
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"), [(0.5, "= 0.50"), (0.9949, "= 0.99"), (0.995, "> 0.99"), (1, "> 0.99")]
+)
+def test_chance_is_never_certain(probability: float, text: str) -> None:
+    assert chance(probability) == text

@@ -22,6 +22,7 @@ from arrhythmia.beats import BeatSettings
 from arrhythmia.classifier import DEFAULT_MODEL, ModelSettings
 from arrhythmia.explanation import Heatmap
 from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES, GROUPINGS
+from arrhythmia.plotting import chance
 from arrhythmia.records import EXCERPT_NAME, EXCERPT_START, read_record
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def test_reference_is_told_in_words(run: Run) -> None:
 def test_text_says_what_matters_first(run: Run) -> None:
     f = found(run("--record", "SYN", "--beat", "6", "--json"))
     lines = run("--record", "SYN", "--beat", "6").out.splitlines()
-    assert lines[0] == f"{f['class']} – {f['class_name']}, probability {f['probability']:.2f}"
+    assert lines[0] == f"{f['class']} – {f['class_name']}, p {chance(f['probability'])}"
     assert lines[1] == "reference: V, premature ventricular contraction"
     assert lines[-3] == f"heatmap: what in the shape of this beat speaks for {f['class']}"
     assert lines[-2] == "figure: beat_syn_6.png"

@@ -1,40 +1,46 @@
-"""Tests of `arrhythmia.training`: what is drawn, how it is weighed, and that nothing leaks."""
+"""Tests of `arrhythmia.batches` and `arrhythmia.training`: what is drawn, and what leaks not."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import MakeRecord
 
-from arrhythmia import training
+from arrhythmia import batches, training
 from arrhythmia.augmentation import Donors, Mixture
-from arrhythmia.backend import tf
-from arrhythmia.beats import BeatSettings, cut_beats, prepare_signal, reference_beats
-from arrhythmia.errors import InputError
-from arrhythmia.labels import BEAT_CLASSES, DS1, DS2, PACED, SYMBOL_CLASS
-from arrhythmia.model import NetworkSettings
-from arrhythmia.records import read_record
-from arrhythmia.sequences import RR_INPUTS, network_inputs
-from arrhythmia.training import (
-    FOLDS,
+from arrhythmia.backend import keras, tf
+from arrhythmia.batches import (
     Leads,
     RunBatches,
     TrainingBeats,
     TrainingSettings,
     class_weights,
+    drawn_shares,
+    prepare_records,
+    training_beats,
+)
+from arrhythmia.beats import BeatSettings, cut_beats, prepare_signal, reference_beats
+from arrhythmia.classifier import read_settings
+from arrhythmia.errors import InputError
+from arrhythmia.labels import BEAT_CLASSES, DS1, DS2, PACED, SYMBOL_CLASS
+from arrhythmia.model import NetworkSettings, build_network
+from arrhythmia.records import read_record
+from arrhythmia.sequences import RR_INPUTS, network_inputs
+from arrhythmia.training import (
+    FOLDS,
+    correct_priors,
     fit,
     out_of_fold,
     predict_folds,
-    prepare_records,
     train,
-    training_beats,
 )
 
 BEATS = BeatSettings()
@@ -46,7 +52,7 @@ TINY = TrainingSettings(
     ),
     copies=1,
     epochs=2,
-    steps=2,
+    steps=1,
     batch=4,
 )
 
@@ -120,7 +126,7 @@ def test_donors_are_of_the_training_records_alone(
         seen.append(donors)
         return leads[0]
 
-    monkeypatch.setattr(training, "virtual_copy", copy)
+    monkeypatch.setattr(batches, "virtual_copy", copy)
     some = {name: records[name] for name in ("101", "208")}
     beats_of(some, TINY)
     assert seen
@@ -187,33 +193,35 @@ def test_a_record_shorter_than_a_run_is_left_out(
         beats_of(short, replace(TINY, copies=0))
 
 
-def test_the_mean_weight_of_the_beats_drawn_is_one(drawn: TrainingBeats) -> None:
-    times = times_drawn(drawn)
-    known = drawn.beat_class >= 0
+def test_shares_are_those_of_the_beats_drawn(drawn: TrainingBeats) -> None:
+    times, known = times_drawn(drawn), drawn.beat_class >= 0
     assert not known.all()
-    for exponent in (0.0, 0.35, 1.0):
-        weights = class_weights(drawn, RUN, exponent)
-        assert weights.shape == (len(BEAT_CLASSES) + 1,)
-        assert weights[-1] == 0
-        mean = np.average(weights[drawn.beat_class[known]], weights=times[known])
-        assert mean == pytest.approx(1)
+    shares = np.bincount(drawn.beat_class[known], times[known]) / times[known].sum()
+    np.testing.assert_allclose(drawn_shares(drawn, RUN), shares)
 
 
-def test_weights_follow_the_inverse_frequency(drawn: TrainingBeats) -> None:
-    known = drawn.beat_class >= 0
-    share = np.bincount(drawn.beat_class[known], times_drawn(drawn)[known])
-    share /= share.sum()
-    np.testing.assert_allclose(class_weights(drawn, RUN, 0.0)[:-1], 1)
+@pytest.mark.parametrize("exponent", [0.0, 0.35, 1.0])
+def test_the_mean_weight_of_the_beats_drawn_is_one(drawn: TrainingBeats, exponent: float) -> None:
+    times, known = times_drawn(drawn), drawn.beat_class >= 0
+    weights = class_weights(drawn_shares(drawn, RUN), exponent)
+    assert weights.shape == (len(BEAT_CLASSES) + 1,)
+    assert weights[-1] == 0
+    assert np.average(weights[drawn.beat_class[known]], weights=times[known]) == pytest.approx(1)
+
+
+def test_weights_follow_the_inverse_frequency() -> None:
+    shares = np.array([0.8, 0.1, 0.06, 0.03, 0.01])
+    np.testing.assert_allclose(class_weights(shares, 0.0)[:-1], 1)
     for exponent in (0.5, 1.0):
-        weights = class_weights(drawn, RUN, exponent)[:-1]
-        np.testing.assert_allclose(weights / weights[0], (share / share[0]) ** -exponent)
+        weights = class_weights(shares, exponent)[:-1]
+        np.testing.assert_allclose(weights / weights[0], (shares / shares[0]) ** -exponent)
 
 
-def test_a_class_that_is_nowhere_has_no_weight(records: dict[str, Leads]) -> None:
-    beats = beats_of({"101": records["101"]}, replace(TINY, copies=0))
-    weights = class_weights(beats, RUN, 0.5)
+def test_a_class_that_is_nowhere_has_no_weight() -> None:
+    weights = class_weights(np.array([0.9, 0.1, 0, 0, 0]), 0.5)
     assert np.isfinite(weights).all()
-    assert (weights[[BEAT_CLASSES.index(c) for c in "VEF"]] == 0).all()
+    assert (weights[2:] == 0).all()
+    assert (weights[:2] > 0).all()
 
 
 # --- batches --------------------------------------------------------------------------------
@@ -263,20 +271,76 @@ def test_beats_without_a_class_weigh_nothing(records: dict[str, Leads]) -> None:
 
 def test_batches_come_from_the_seed_and_differ_between_epochs(drawn: TrainingBeats) -> None:
     batches, again, other = (RunBatches(drawn, TINY, seed) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(batches[1][0]["segments"], again[1][0]["segments"])
-    np.testing.assert_array_equal(batches[1][1], again[1][1])
+    np.testing.assert_array_equal(batches[0][0]["segments"], again[0][0]["segments"])
+    np.testing.assert_array_equal(batches[0][1], again[0][1])
     assert not np.array_equal(batches[0][0]["segments"], batches[1][0]["segments"])
-    assert not np.array_equal(batches[1][0]["segments"], other[1][0]["segments"])
+    assert not np.array_equal(batches[0][0]["segments"], other[0][0]["segments"])
     again.on_epoch_end()
-    assert not np.array_equal(batches[1][0]["segments"], again[1][0]["segments"])
+    assert not np.array_equal(batches[0][0]["segments"], again[0][0]["segments"])
     batches.on_epoch_end()
-    np.testing.assert_array_equal(batches[1][0]["segments"], again[1][0]["segments"])
+    np.testing.assert_array_equal(batches[0][0]["segments"], again[0][0]["segments"])
 
 
 # --- training -------------------------------------------------------------------------------
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    """A network whose scores are its biases alone; see `biased`."""
+    made = build_network(BEATS.length, len(RR_INPUTS), TINY.network)
+    made.set_weights([np.zeros_like(weight) for weight in made.get_weights()])
+    return made
+
+
+def biased(network: keras.Model, probabilities: np.ndarray) -> None:
+    kernel, _ = network.get_layer("scores").get_weights()
+    network.get_layer("scores").set_weights([kernel, np.log(probabilities)])
+
+
+def said(network: keras.Model) -> np.ndarray:
+    nothing = np.zeros((1, RUN, *network.inputs[0].shape[2:])), np.zeros((1, RUN, len(RR_INPUTS)))
+    return np.asarray(network(list(nothing), training=False))[0, 0]
+
+
+def test_a_network_that_knows_only_frequencies_says_the_real_ones(network: keras.Model) -> None:
+    seen, real = np.array([0.5, 0.1, 0.2, 0.1, 0.1]), np.array([0.9, 0.02, 0.05, 0.01, 0.02])
+    biased(network, seen)
+    correct_priors(network, seen, real, 1.0)
+    np.testing.assert_allclose(said(network), real, rtol=1e-4)
+    biased(network, seen)
+    correct_priors(network, seen, real, 0.0)
+    np.testing.assert_allclose(said(network), seen, rtol=1e-4)
+    biased(network, seen)
+    correct_priors(network, seen, real, 0.5)
+    half = np.sqrt(seen * real)
+    np.testing.assert_allclose(said(network), half / half.sum(), rtol=1e-4)
+
+
+def test_evidence_counts_as_bayes_says(network: keras.Model) -> None:
+    seen, real = np.array([0.5, 0.1, 0.2, 0.1, 0.1]), np.array([0.9, 0.02, 0.05, 0.01, 0.02])
+    likelihood = np.array([0.1, 0.9, 0.3, 0.2, 0.5])
+    biased(network, seen * likelihood)
+    correct_priors(network, seen, real, 1.0)
+    np.testing.assert_allclose(
+        said(network), real * likelihood / np.sum(real * likelihood), rtol=1e-4
+    )
+
+
+def test_a_class_never_seen_keeps_its_score(network: keras.Model) -> None:
+    seen, real = np.array([0.6, 0.2, 0.2, 0.0, 0.0]), np.array([0.9, 0.05, 0.0, 0.05, 0.0])
+    before = np.array([0.5, 0.1, 0.2, 0.1, 0.1])
+    biased(network, before)
+    correct_priors(network, seen, real, 1.0)
+    after = said(network)
+    assert np.isfinite(after).all()
+    np.testing.assert_allclose(after[2:] / after[2], before[2:] / before[2], rtol=1e-4)
+
+
+Trained = tuple[keras.Model, list[np.ndarray], pd.DataFrame]
+SOME = ("101", "207")
+
+
+@pytest.fixture(scope="module")
 def eagerly() -> Iterator[None]:
     """Run TensorFlow step by step: for a few steps that is quicker than to trace a graph."""
     tf.config.run_functions_eagerly(True)
@@ -284,34 +348,46 @@ def eagerly() -> Iterator[None]:
     tf.config.run_functions_eagerly(False)
 
 
+def trained(
+    records: dict[str, Leads], names: Sequence[str], seed: int, network: keras.Model | None = None
+) -> Trained:
+    """A network, a copy of its weights, and the table of its training."""
+    some = {name: records[name] for name in names}
+    classifier, table = fit(some, BEATS, TINY, seed, network=network)
+    return classifier.network, [w.copy() for w in classifier.network.get_weights()], table
+
+
+@pytest.fixture(scope="module")
+def first(records: dict[str, Leads], eagerly: None) -> Trained:
+    return trained(records, SOME, seed=1)
+
+
 @pytest.mark.usefixtures("eagerly")
-def test_a_network_comes_from_its_seed(records: dict[str, Leads]) -> None:
-    some = {name: records[name] for name in ("101", "207")}
-    first, table = fit(some, BEATS, TINY, seed=1)
+def test_a_network_comes_from_its_seed(records: dict[str, Leads], first: Trained) -> None:
+    _, expected, table = first
     assert list(table.columns[:3]) == ["epoch", "loss", "accuracy"]
     assert table["epoch"].tolist() == [1, 2]
     assert np.isfinite(table["loss"]).all()
-    expected = [weight.copy() for weight in first.network.get_weights()]
 
-    second, same_table = fit(some, BEATS, TINY, seed=1)
+    _, weights, same_table = trained(records, SOME, seed=1)
     assert same_table.equals(table)
-    for weight, same in zip(expected, second.network.get_weights(), strict=True):
+    for weight, same in zip(expected, weights, strict=True):
         np.testing.assert_array_equal(weight, same)
 
-    other, other_table = fit(some, BEATS, TINY, seed=2)
+    _, weights, other_table = trained(records, SOME, seed=2)
     assert not other_table.equals(table)
-    assert not np.array_equal(expected[0], other.network.get_weights()[0])
+    assert not np.array_equal(expected[0], weights[0])
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_a_network_started_anew_is_as_good_as_a_new_one(records: dict[str, Leads]) -> None:
-    some = {name: records[name] for name in ("101", "207")}
-    first, table = fit(some, BEATS, TINY, seed=1)
-    expected = [weight.copy() for weight in first.network.get_weights()]
-    used, _ = fit({"208": records["208"]}, BEATS, TINY, seed=2, network=first.network)
-    again, same_table = fit(some, BEATS, TINY, seed=1, network=used.network)
+def test_a_network_started_anew_is_as_good_as_a_new_one(
+    records: dict[str, Leads], first: Trained
+) -> None:
+    network, expected, table = first
+    network, _, _ = trained(records, ("208",), 2, network)
+    _, weights, same_table = trained(records, SOME, 1, network)
     np.testing.assert_allclose(same_table["loss"], table["loss"], rtol=1e-6)
-    for weight, same in zip(expected, again.network.get_weights(), strict=True):
+    for weight, same in zip(expected, weights, strict=True):
         np.testing.assert_allclose(weight, same, atol=1e-6)
 
 
@@ -371,8 +447,6 @@ def test_predictions_out_of_fold_hold_every_beat_of_every_record(
     tiny_model: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from arrhythmia.classifier import read_settings
-
     monkeypatch.setattr(training, "DS1", NAMES)
     folds = (("101", "208"), ("207", "209"))
     monkeypatch.setattr(training, "out_of_fold", partial(out_of_fold, folds=folds))
