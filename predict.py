@@ -31,7 +31,6 @@ from arrhythmia.beats import (
     detect_r_peaks,
     fill_gaps,
     find_beats,
-    prepare_signal,
     reference_beats,
 )
 from arrhythmia.classifier import Classifier, ModelSettings, read_settings
@@ -183,8 +182,7 @@ def choose(options: argparse.Namespace, settings: ModelSettings) -> Chosen:
     record, notes, sample = _read(options, settings)
     symbols = None
     if record.annotation is None:
-        prepare_signal(record, settings.beats, np.array([]))  # says better why it cannot be used
-        r_peaks = detect_r_peaks(record)
+        r_peaks = detect_r_peaks(record, settings.beats)
         notes += (f"record {record.name} has no reference annotation: R peaks are detected",)
     else:
         r_peaks, symbols = reference_beats(record)

@@ -168,7 +168,7 @@ def annotate(options: argparse.Namespace) -> None:
         if options.r_peaks is None and record.annotation is None:
             print(f"note: record {record.name} has no .atr: R peaks detected", file=sys.stderr)
             detect = True
-        r_peaks = detect_r_peaks(record) if detect else reference_beats(record)[0]
+        r_peaks = detect_r_peaks(record, settings.beats) if detect else reference_beats(record)[0]
         found[record.name] = (record, r_peaks, find_beats(record, settings.beats, r_peaks))
     classifier = Classifier.load(options.model)
     for name, (record, r_peaks, beats) in found.items():

@@ -62,8 +62,8 @@ class TrainingSettings:
 
     network: NetworkSettings = field(default_factory=NetworkSettings)
     mixture: Mixture = field(default_factory=Mixture)
-    copies: int = 8
-    epochs: int = 20
+    copies: int = 4
+    epochs: int = 12
     steps: int = 64
     batch: int = 32
     learning_rate: float = 2e-3
@@ -135,7 +135,8 @@ def prepare_records(
     found = {}
     for name in names:
         leads = []
-        for lead in (lead_names(name, data_dir) * 2)[:2]:
+        names = lead_names(name, data_dir) or [None]
+        for lead in (names * 2)[:2]:
             record = read_record(name, data_dir, lead)
             sample, symbol = reference_beats(record)
             leads.append(prepare_signal(record, settings, sample, class_numbers(symbol)))

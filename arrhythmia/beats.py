@@ -11,12 +11,15 @@ from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, map_coordinates
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from arrhythmia.errors import InputError
 from arrhythmia.labels import class_numbers, is_beat
 from arrhythmia.records import Record
+
+DETECTABLE_S = 2.0
+"""In less, ``sleepecg`` fails, or finds other beats each time."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +151,35 @@ def reference_beats(record: Record) -> tuple[np.ndarray, np.ndarray]:
     return sample[inside], symbol[inside]
 
 
-def detect_r_peaks(record: Record) -> np.ndarray:
+def check_record(record: Record, settings: BeatSettings) -> None:
+    """Raise an error if a record is too short or sampled too slowly.
+
+    Raises
+    ------
+    InputError
+        If it lasts less than one segment, or its rate does not hold the pass band.
+    """
+    if record.seconds < settings.before + settings.after:
+        raise InputError(
+            f"record '{record.name}' lasts {record.seconds:.2f} s, less than one segment "
+            f"({settings.before + settings.after:.2f} s): give a longer recording"
+        )
+    if record.fs <= 2 * settings.band[1]:
+        raise InputError(
+            f"record '{record.name}' has {record.fs:g} Hz; the model needs more than "
+            f"{2 * settings.band[1]:g} Hz"
+        )
+
+
+def detect_r_peaks(record: Record, settings: BeatSettings) -> np.ndarray:
     """Find R peaks with ``sleepecg`` (Pan and Tompkins 1985, modified).
+
+    Parameters
+    ----------
+    record : Record
+        At any sampling rate above twice the pass band.
+    settings : BeatSettings
+        What the record must at least hold.
 
     Returns
     -------
@@ -159,10 +189,16 @@ def detect_r_peaks(record: Record) -> np.ndarray:
     Raises
     ------
     InputError
-        If no beat is found.
+        If no beat is found, or the record cannot be used.
     """
     import sleepecg
 
+    check_record(record, settings)
+    if record.seconds < DETECTABLE_S:
+        raise InputError(
+            f"record '{record.name}' lasts {record.seconds:.2f} s: R peaks are detected in "
+            f"{DETECTABLE_S:g} s or more, give a longer recording or an annotation"
+        )
     r_peaks = sleepecg.detect_heartbeats(fill_gaps(record), record.fs)
     if not len(r_peaks):
         raise InputError(f"no heartbeat found in record '{record.name}': choose another lead")
@@ -223,16 +259,7 @@ def prepare_signal(
     InputError
         If the signal is flat, invalid, or shorter than one segment.
     """
-    if record.seconds < settings.before + settings.after:
-        raise InputError(
-            f"record '{record.name}' lasts {record.seconds:.2f} s, less than one segment "
-            f"({settings.before + settings.after:.2f} s): give a longer recording"
-        )
-    if record.fs <= 2 * settings.band[1]:
-        raise InputError(
-            f"record '{record.name}' has {record.fs:g} Hz; the model needs more than "
-            f"{2 * settings.band[1]:g} Hz"
-        )
+    check_record(record, settings)
     signal = fill_gaps(record)
     signal = signal - np.median(signal)
     ratio = Fraction(settings.fs / record.fs).limit_denominator(1000)
@@ -356,7 +383,9 @@ def cut_beats(prepared: Prepared, settings: BeatSettings) -> Beats:
 
     Every mark gives one beat, the first and the last too: segments that reach over the edge
     of the recording repeat its last sample, and the first beat takes its following RR interval
-    also as the preceding one (the last beat the other way round).
+    also as the preceding one (the last beat the other way round). Segments begin between
+    samples where their centre does: moved to whole samples, steep QRS complexes would differ
+    from the usual beat by more than ectopic beats do.
 
     Parameters
     ----------
@@ -370,9 +399,8 @@ def cut_beats(prepared: Prepared, settings: BeatSettings) -> Beats:
     Beats
     """
     centers = center_qrs(prepared.signal, settings.fs, prepared.marks, settings.search)
-    padded = np.pad(prepared.signal, settings.length, mode="edge")
-    starts = np.rint(centers).astype(int) - settings.left + settings.length
-    segments = padded[starts[:, None] + np.arange(settings.length)]
+    places = centers[:, None] - settings.left + np.arange(settings.length)
+    segments = map_coordinates(prepared.signal, places[None], order=3, mode="nearest")
     usual = usual_beat(segments)
     scale = max(float(np.std(usual)), 1e-9)
     rr = np.diff(centers) / settings.fs

@@ -15,7 +15,7 @@ from arrhythmia.errors import InputError
 from arrhythmia.files import whole_folder
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.records import Record
-from arrhythmia.sequences import RR_INPUTS, covering_runs, network_inputs
+from arrhythmia.sequences import CHANNELS, RR_INPUTS, covering_runs, network_inputs
 
 if TYPE_CHECKING:
     import keras
@@ -146,6 +146,15 @@ class Classifier:
                 f"'{file}' cannot be loaded ({reason}): it is damaged or was saved by another "
                 f"version of Keras ({settings.versions.get('keras', 'unknown')})"
             ) from error
+        wanted = [
+            (None, settings.run, settings.beats.length, CHANNELS),
+            (None, settings.run, len(RR_INPUTS)),
+        ]
+        if network.input_shape != wanted:
+            raise InputError(
+                f"'{file}' takes inputs of shape {network.input_shape}, its settings say {wanted}: "
+                "it was saved by an incompatible version of this program"
+            )
         return cls(network, settings)
 
     def save(self, folder: str | Path, history: str | None = None) -> None:
@@ -184,7 +193,7 @@ class Classifier:
         InputError
             If there is no annotation, or the signal is flat, invalid or too short.
         """
-        r_peaks = detect_r_peaks(record) if detect else None
+        r_peaks = detect_r_peaks(record, self.settings.beats) if detect else None
         return find_beats(record, self.settings.beats, r_peaks)
 
     def probabilities(self, beats: Beats) -> np.ndarray:

@@ -62,7 +62,7 @@ def score(confusion: np.ndarray, classes: tuple[str, ...]) -> Scores:
     f1 = np.where(support > 0, 2 * hits / np.maximum(support + predicted, 1), np.nan)
     return Scores(
         classes, confusion, sensitivity, ppv, f1, support,
-        accuracy=float(hits.sum() / max(confusion.sum(), 1)),
+        accuracy=float(hits.sum() / confusion.sum()) if support.any() else float("nan"),
         mean_f1=float(np.nanmean(f1)) if support.any() else float("nan"),
     )  # fmt: skip
 

@@ -86,7 +86,7 @@ def grad_cam(
     top = float(coarse.max())
     length = beats.segments.shape[1]
     if not np.isfinite(top) or top <= 1e-9:
-        message = f"nothing in the shape of this beat speaks for {target_class}"
+        message = f"Grad-CAM finds nothing in the shape of this beat that speaks for {target_class}"
         return Heatmap(np.zeros(length), target_class, message)
     step = length // len(coarse)  # pooling drops what is left over at the end
     centers = (np.arange(len(coarse)) + 0.5) * step - 0.5

@@ -157,7 +157,7 @@ def plot_explained_beat(
         handles=[line, raw_line], loc="upper left", bbox_to_anchor=(0, 0), borderaxespad=2.2,
         ncols=2, fontsize=8, frameon=False, borderpad=0, labelcolor="0.25",
     )  # fmt: skip
-    left = (np.rint(beats.centers[beat] * beats.fs) - settings.left) / beats.fs
+    left = beats.centers[beat] - settings.left / beats.fs
     heat_times = left + np.arange(settings.length) / beats.fs
     _draw_heat(ax, times, filtered, heat_times, heatmap, (low, high))
     _draw_marks(ax, r_peaks, probabilities, beat, symbols, (start, end), high + 0.5 * row)

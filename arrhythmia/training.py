@@ -106,7 +106,8 @@ def fit(
         network = fresh
         _compile(network, settings)
     else:
-        network.set_weights(fresh.get_weights())
+        for variable, start in zip(network.variables, fresh.variables, strict=True):
+            variable.assign(start)
         for variable in network.optimizer.variables:
             variable.assign(np.zeros(variable.shape))
     batches = RunBatches(beats, settings, seed)

@@ -129,7 +129,7 @@ def test_a_signal_that_cannot_be_used_is_the_users_error(record: Record, fault: 
 @pytest.mark.parametrize("fault", sorted(set(FAULTS) - {"short"}))
 def test_no_beat_is_detected_in_a_signal_that_cannot_be_used(record: Record, fault: str) -> None:
     with pytest.raises(InputError, match="'syn'"):
-        detect_r_peaks(broken(record, fault))
+        detect_r_peaks(broken(record, fault), SETTINGS)
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.8, 1.5])
@@ -139,7 +139,7 @@ def test_no_beat_is_detected_in_a_recording_too_short_for_the_detector(
     """Below two seconds ``sleepecg`` fails, or finds other beats each time it is asked."""
     short = replace(record, signal=record.signal[: round(seconds * record.fs)])
     with pytest.raises(InputError, match=f"'syn'.*{seconds}"):
-        detect_r_peaks(short)
+        detect_r_peaks(short, SETTINGS)
 
 
 def test_a_sampling_rate_below_the_band_is_the_users_error(record: Record) -> None:
@@ -344,7 +344,7 @@ def test_the_usual_beat_has_the_unit_that_segments_are_measured_in(record: Recor
 def test_detected_beats_are_the_reference_beats(read: Read) -> None:
     record = read(symbols="NNNANNVNNN" * 6)
     expected = find_beats(record, SETTINGS)
-    found = find_beats(record, SETTINGS, detect_r_peaks(record))
+    found = find_beats(record, SETTINGS, detect_r_peaks(record, SETTINGS))
     distance = np.abs(found.centers[:, None] - expected.centers).min(axis=0)
     assert np.mean(distance[2:-2] < 0.02) > 0.95
     assert len(found) == pytest.approx(len(expected), abs=4)
@@ -353,7 +353,7 @@ def test_detected_beats_are_the_reference_beats(read: Read) -> None:
 
 def test_beats_are_detected_in_the_excerpt() -> None:
     excerpt = read_excerpt()
-    beats = find_beats(excerpt, SETTINGS, detect_r_peaks(excerpt))
+    beats = find_beats(excerpt, SETTINGS, detect_r_peaks(excerpt, SETTINGS))
     assert 60 * len(beats) / excerpt.seconds == pytest.approx(100, abs=15)
 
 
@@ -361,6 +361,6 @@ def test_beats_are_detected_in_the_excerpt() -> None:
 def test_detected_beats_of_a_real_record_are_the_reference_beats(data_dir: Path) -> None:
     record = read_record("100", data_dir)
     expected = find_beats(record, SETTINGS)
-    found = find_beats(record, SETTINGS, detect_r_peaks(record))
+    found = find_beats(record, SETTINGS, detect_r_peaks(record, SETTINGS))
     distance = np.abs(found.centers[:, None] - expected.centers).min(axis=0)
     assert np.mean(distance < 0.02) > 0.99

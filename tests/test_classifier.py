@@ -165,6 +165,18 @@ def test_a_file_that_is_no_network_is_named(model_copy: Path) -> None:
     assert "model.keras' cannot be loaded" in error_line(lambda: Classifier.load(model_copy))
 
 
+@pytest.mark.parametrize("change", ["run", "segment"])
+def test_a_network_that_does_not_fit_its_settings_is_named(model_copy: Path, change: str) -> None:
+    file = model_copy / "settings.json"
+    facts = json.loads(file.read_text("utf-8"))
+    if change == "run":
+        facts["run"] += 1
+    else:
+        facts["beats"]["after"] += 0.1
+    file.write_text(json.dumps(facts), "utf-8")
+    assert "model.keras'" in error_line(lambda: Classifier.load(model_copy))
+
+
 # --- classifying ----------------------------------------------------------------------------
 
 

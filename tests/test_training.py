@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -340,29 +340,27 @@ Trained = tuple[keras.Model, list[np.ndarray], pd.DataFrame]
 SOME = ("101", "207")
 
 
-@pytest.fixture(scope="module")
-def eagerly() -> Iterator[None]:
-    """Run TensorFlow step by step: for a few steps that is quicker than to trace a graph."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def trained(
     records: dict[str, Leads], names: Sequence[str], seed: int, network: keras.Model | None = None
 ) -> Trained:
-    """A network, a copy of its weights, and the table of its training."""
+    """A network, a copy of its weights, and the table of its training.
+
+    TensorFlow runs step by step: for a few steps that is quicker than to trace a graph.
+    """
     some = {name: records[name] for name in names}
-    classifier, table = fit(some, BEATS, TINY, seed, network=network)
+    tf.config.run_functions_eagerly(True)
+    try:
+        classifier, table = fit(some, BEATS, TINY, seed, network=network)
+    finally:
+        tf.config.run_functions_eagerly(False)
     return classifier.network, [w.copy() for w in classifier.network.get_weights()], table
 
 
 @pytest.fixture(scope="module")
-def first(records: dict[str, Leads], eagerly: None) -> Trained:
+def first(records: dict[str, Leads]) -> Trained:
     return trained(records, SOME, seed=1)
 
 
-@pytest.mark.usefixtures("eagerly")
 def test_a_network_comes_from_its_seed(records: dict[str, Leads], first: Trained) -> None:
     _, expected, table = first
     assert list(table.columns[:3]) == ["epoch", "loss", "accuracy"]
@@ -379,7 +377,6 @@ def test_a_network_comes_from_its_seed(records: dict[str, Leads], first: Trained
     assert not np.array_equal(expected[0], weights[0])
 
 
-@pytest.mark.usefixtures("eagerly")
 def test_a_network_started_anew_is_as_good_as_a_new_one(
     records: dict[str, Leads], first: Trained
 ) -> None:
