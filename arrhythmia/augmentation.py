@@ -34,9 +34,6 @@ class Mixture:
     ----------
     as_it_is, premature, runs, bigeminy, fibrillation, ventricular, fusion : float
         Relative shares.
-    ectopic : float
-        Share of copies in which most beats are premature: long runs with pauses between them,
-        as in a sick sinus node, so that the usual beat of the record is an early one.
     rotation : float
         Standard deviation, in radians, of the rotation between the two recorded leads.
     any_lead : float
@@ -50,7 +47,6 @@ class Mixture:
     fibrillation: float = 0.25
     ventricular: float = 0.05
     fusion: float = 0.05
-    ectopic: float = 0.1
     rotation: float = 0.3
     any_lead: float = 0.25
 
@@ -122,16 +118,13 @@ def virtual_copy(
     scale = _scale(source.signal, centers, settings)
     plan = _Plan(source.signal.copy(), source.fs, centers, source.beat_class.copy())
     at = 0
-    if rng.random() < mixture.ectopic:
-        _ectopic_rhythm(plan, rng)
-        at = len(centers)
     while at < len(centers):
         stop = min(at + int(rng.integers(20, 200)), len(centers))
         mode = MODES[rng.choice(len(MODES), p=mixture.shares)]
         _change(plan, mode, at, stop, lambda: donors.draw(source.record, scale, rng), rng)
         at = stop
-    drift = gaussian_filter1d(rng.normal(size=len(plan.rr)), rng.uniform(2, 30), mode="wrap")
-    plan.rr *= np.exp(rng.uniform(0, 0.12) * drift / (drift.std() + 1e-9))
+    drift = gaussian_filter1d(rng.normal(size=len(plan.rr)), rng.uniform(3, 30), mode="wrap")
+    plan.rr *= np.exp(rng.uniform(0, 0.06) * drift / (drift.std() + 1e-9))
     return plan.render(source.record)
 
 
@@ -248,12 +241,12 @@ def _change(
             i += 1
         elif mode == "bigeminy":
             if (i - at) % period == 0:
-                _premature(plan, i, rng.uniform(0.55, 0.85), p_factor, rng)
+                _premature(plan, i, rng.uniform(0.5, 0.82), p_factor, rng)
             i += 1
         elif rng.random() > rate:
             i += 1
         elif mode == "premature":
-            _premature(plan, i, rng.uniform(0.5, 0.9), _another_p(rng), rng)
+            _premature(plan, i, rng.uniform(0.45, 0.85), _another_p(rng), rng)
             i += 2
         elif mode == "runs":
             i = _run(plan, i, min(i + int(rng.integers(2, 40)), stop), rng)
@@ -297,19 +290,6 @@ def _run(plan: _Plan, start: int, stop: int, rng: np.random.Generator) -> int:
     if i < len(plan.rr):
         plan.rr[i - 1] *= rng.uniform(1.0, 1.6)
     return i + 1
-
-
-def _ectopic_rhythm(plan: _Plan, rng: np.random.Generator) -> None:
-    longest, pause = rng.integers(8, 120), rng.uniform(1.2, 3.0)
-    i = 2
-    while i < len(plan.rr):
-        if not plan.free[i]:
-            i += 1
-            continue
-        i = _run(plan, i, i + int(rng.integers(4, longest)), rng)
-        for k in range(i - 1, min(i - 1 + int(rng.integers(1, 6)), len(plan.rr))):
-            plan.rr[k] *= pause * np.exp(rng.normal(0, 0.15))
-            i = k + 2
 
 
 def _fibrillate(plan: _Plan, at: int, stop: int, rng: np.random.Generator) -> None:

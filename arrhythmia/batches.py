@@ -63,7 +63,7 @@ class TrainingSettings:
     network: NetworkSettings = field(default_factory=NetworkSettings)
     mixture: Mixture = field(default_factory=Mixture)
     copies: int = 4
-    epochs: int = 12
+    epochs: int = 24
     steps: int = 64
     batch: int = 32
     learning_rate: float = 2e-3

@@ -77,7 +77,8 @@ def grad_cam(
         beat_inputs = tf.concat([features, inputs.rr[places]], axis=1)[None]
         context = network.get_layer("lstm")(beat_inputs, training=False)
         joined = tf.concat([beat_inputs, context], axis=2)
-        scores = network.get_layer("scores")(joined)[0, here]
+        together = network.get_layer("together")(joined)
+        scores = network.get_layer("scores")(together)[0, here]
         if target_class is None:
             target_class = BEAT_CLASSES[int(tf.argmax(scores))]
         score = scores[BEAT_CLASSES.index(target_class)]

@@ -39,7 +39,7 @@ class NetworkSettings:
     features: int = 32
     units: int = 32
     bidirectional: bool = True
-    dropout: float = 0.3
+    dropout: float = 0.2
 
 
 def build_encoder(samples: int, settings: NetworkSettings) -> keras.Model:
@@ -87,6 +87,7 @@ def build_network(samples: int, rr_inputs: int, settings: NetworkSettings) -> ke
         lstm = layers.Bidirectional(lstm, name="lstm")
     context = lstm(beat)
     x = layers.Concatenate(name="beat_in_context")([beat, context])
+    x = layers.Dense(settings.units, activation="relu", name="together")(x)
     x = layers.Dropout(settings.dropout, name="drop_context")(x)
     scores = layers.Dense(len(BEAT_CLASSES), name="scores")(x)
     probabilities = layers.Softmax(name="probabilities")(scores)
