@@ -388,7 +388,7 @@ def as_text(findings: dict) -> str:
 def _interval(seconds: float | None, usual: float | None) -> str:
     if seconds is None or not usual:
         return "– (no beat there)"
-    return f"{seconds:.2f} s ({seconds / usual:.2f} of the record's median)"
+    return f"{round(seconds, 4):.2f} s ({seconds / usual:.2f} of the record's median)"
 
 
 def _rate(per_minute: float | None) -> str:
