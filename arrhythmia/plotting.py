@@ -280,7 +280,8 @@ def _draw_marks(
             ends = r_peaks[i], r_peaks[i + 1]
             ax.hlines(height, *ends, "0.55", lw=0.8, zorder=6)
             ax.annotate(
-                f"{round(ends[1] - ends[0], 4):.2f} s", (sum(ends) / 2, height), ha="center", va="center",
+                f"{round(ends[1] - ends[0], 4):.2f} s", (sum(ends) / 2, height),
+                ha="center", va="center",
                 fontsize=8, color="0.2", zorder=7, bbox={"fc": PAPER, "ec": "none", "pad": 1.0},
             )  # fmt: skip
 
