@@ -59,6 +59,8 @@ SAMPLE_RECORD, SAMPLE = "233", 105_630
 """A ventricular beat at 00:04:53.4, normal beats around it, of a patient kept out of training."""
 EXCERPT_SAMPLE = 29_357
 """A ventricular beat of the excerpt at 00:01:21.5, normal beats around it."""
+NEAR = 6.0
+"""Seconds to each side of the beat explained within which beats are classified for the figure."""
 FAR = 1.0
 """Seconds from the place asked for at which the nearest beat deserves a note."""
 DISCLAIMER = "Research software, not a medical device."
@@ -107,12 +109,17 @@ def predict(options: argparse.Namespace) -> None:
         check_display()
 
     classifier = Classifier.load(options.model)
-    probabilities = classifier.probabilities(chosen.beats)
+    centers = chosen.beats.centers
+    shown = np.flatnonzero(np.abs(centers - centers[chosen.beat]) < NEAR)
+    probabilities = classifier.probabilities(chosen.beats, shown)
     winner = BEAT_CLASSES[int(probabilities[chosen.beat].argmax())]
     heatmap = grad_cam(classifier, chosen.beats, chosen.beat, options.target_class or winner)
     figure = draw(chosen, settings.beats, probabilities, heatmap, options.show)
     with whole_file(output) as part:
-        figure.savefig(part, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.15)
+        figure.savefig(
+            part, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.15,
+            pil_kwargs={"compress_level": 3},
+        )  # fmt: skip
 
     for note in chosen.notes:
         print(f"note: {note}", file=sys.stderr)

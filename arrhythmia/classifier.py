@@ -196,7 +196,7 @@ class Classifier:
         r_peaks = detect_r_peaks(record, self.settings.beats) if detect else None
         return find_beats(record, self.settings.beats, r_peaks)
 
-    def probabilities(self, beats: Beats) -> np.ndarray:
+    def probabilities(self, beats: Beats, wanted: np.ndarray | None = None) -> np.ndarray:
         """Probability of every class for every beat.
 
         Beats are read in runs that overlap; a beat's probabilities are averaged over the runs
@@ -206,6 +206,8 @@ class Classifier:
         ----------
         beats : Beats
             Of one record.
+        wanted : ndarray of int, optional
+            Only these beats, which saves time; the rows of the others are NaN.
 
         Returns
         -------
@@ -214,6 +216,9 @@ class Classifier:
         """
         inputs = network_inputs(beats)
         places, weights = covering_runs(len(beats), self.settings.run)
+        if wanted is not None:
+            needed = np.isin(places, wanted).any(axis=1)
+            places, weights = places[needed], weights[needed]
         found = np.concatenate(
             [
                 self.network([inputs.segments[part], inputs.rr[part]], training=False)
@@ -222,4 +227,6 @@ class Classifier:
         )
         sums = np.zeros((len(beats), len(BEAT_CLASSES)))
         np.add.at(sums, places.ravel(), (found * weights[..., None]).reshape(-1, sums.shape[1]))
+        if wanted is not None:
+            sums[~np.isin(np.arange(len(beats)), wanted)] = np.nan
         return sums

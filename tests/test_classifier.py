@@ -237,3 +237,14 @@ def test_beats_are_taken_from_the_annotation_or_detected(
     detected = tiny_classifier.find_beats(unknown, detect=True)
     assert len(detected) == pytest.approx(60, abs=4)
     assert (detected.beat_class == -1).all()
+
+
+def test_some_beats_alone_get_the_same_probabilities(
+    tmp_path: Path, make_record: MakeRecord, tiny_classifier: Classifier
+) -> None:
+    beats = tiny_classifier.find_beats(read_record(make_record(tmp_path, seconds=60)))
+    whole = tiny_classifier.probabilities(beats)
+    wanted = np.array([0, 30, 31])
+    some = tiny_classifier.probabilities(beats, wanted)
+    np.testing.assert_allclose(some[wanted], whole[wanted], atol=1e-5)
+    assert np.isnan(np.delete(some, wanted, axis=0)).all()
