@@ -56,6 +56,9 @@ def readable(blocks: int) -> Classifier:
     def features(kernel: np.ndarray, _: np.ndarray) -> None:
         kernel[0::2, 0] = kernel[1::2, 1] = 1
 
+    def together(kernel: np.ndarray, _: np.ndarray) -> None:
+        kernel[0, 0] = kernel[1, 1] = 1
+
     def scores(kernel: np.ndarray, _: np.ndarray) -> None:
         kernel[0, [V, N]] = kernel[1, [F, S]] = 1, -1
 
@@ -64,6 +67,7 @@ def readable(blocks: int) -> Classifier:
         set_weights(encoder, f"conv{block}", further)
     set_weights(encoder, "features", features)
     set_weights(network, "lstm", lambda *_: None)
+    set_weights(network, "together", together)
     set_weights(network, "scores", scores)
     return Classifier(network, ModelSettings(SETTINGS, RUN, 0))
 

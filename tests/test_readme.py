@@ -86,7 +86,7 @@ def test_files_and_targets_named_exist() -> None:
     for target in re.findall(r"\]\((?!http)([^)]+)\)", README):
         assert (ROOT / target.replace("%20", " ")).exists(), target
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in set(re.findall(r"make (\w+)", README)):
+    for target in set(re.findall(r"(?:^|`)make (\w+)", README, re.MULTILINE)):
         assert f"\n{target}:" in makefile, target
 
 
