@@ -229,7 +229,7 @@ def predict_folds(data_dir: str | Path | None, model: ModelSettings) -> pd.DataF
 
     records = prepare_records(DS1, data_dir, model.beats)
     settings = TrainingSettings.from_dict(model.training)
-    found, tables = out_of_fold(records, model.beats, settings, model.seed, verbose=2), []
+    found, tables = out_of_fold(records, model.beats, settings, model.seed, FOLDS, 2), []
     for name in DS1:
         sample, symbol = reference_beats(read_record(name, data_dir))
         tables.append(prediction_table(name, sample, symbol, found[name]))
