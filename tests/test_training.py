@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -446,7 +445,7 @@ def test_predictions_out_of_fold_hold_every_beat_of_every_record(
 ) -> None:
     monkeypatch.setattr(training, "DS1", NAMES)
     folds = (("101", "208"), ("207", "209"))
-    monkeypatch.setattr(training, "out_of_fold", partial(out_of_fold, folds=folds))
+    monkeypatch.setattr(training, "FOLDS", folds)
     table = predict_folds(synthetic_dir, read_settings(tiny_model))
     assert [set(names) for names in trained_on] == [{"207", "209"}, {"101", "208"}]
     for name in NAMES:
