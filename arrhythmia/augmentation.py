@@ -38,6 +38,9 @@ class Mixture:
         Standard deviation, in radians, of the rotation between the two recorded leads.
     any_lead : float
         Share of copies that are rotated by any angle instead.
+    groups : float, optional
+        Share of copies in a long part of which early beats are the majority: groups of ectopic
+        beats, each ended by a pause and a few normal beats, as in sick sinus syndrome.
     """
 
     as_it_is: float = 0.35
@@ -49,6 +52,7 @@ class Mixture:
     fusion: float = 0.05
     rotation: float = 0.3
     any_lead: float = 0.25
+    groups: float | None = None
 
     @property
     def shares(self) -> np.ndarray:
@@ -118,6 +122,9 @@ def virtual_copy(
     scale = _scale(source.signal, centers, settings)
     plan = _Plan(source.signal.copy(), source.fs, centers, source.beat_class.copy())
     at = 0
+    if mixture.groups is not None and rng.random() < mixture.groups:
+        at = int(len(centers) * rng.uniform(0.3, 0.9))
+        _group(plan, at, rng)
     while at < len(centers):
         stop = min(at + int(rng.integers(20, 200)), len(centers))
         mode = MODES[rng.choice(len(MODES), p=mixture.shares)]
@@ -290,6 +297,23 @@ def _run(plan: _Plan, start: int, stop: int, rng: np.random.Generator) -> int:
     if i < len(plan.rr):
         plan.rr[i - 1] *= rng.uniform(1.0, 1.6)
     return i + 1
+
+
+def _group(plan: _Plan, stop: int, rng: np.random.Generator) -> None:
+    factor, p_factor, longest = rng.uniform(0.5, 0.85), _another_p(rng), int(rng.integers(2, 9))
+    pause, i = rng.uniform(1.0, 1.8), 1
+    while i < stop - 1:
+        i += int(rng.integers(1, 3))
+        end = min(i + int(rng.integers(1, longest + 1)), stop - 1)
+        first = i
+        while i < end and plan.free[i]:
+            plan.change_p(i, p_factor)
+            plan.rr[i - 1] = max(plan.usual_rr * factor * np.exp(rng.normal(0, 0.05)),
+                                 0.28 * plan.fs)  # fmt: skip
+            plan.beat_class[i] = S
+            i += 1
+        if first < i < len(plan.rr):
+            plan.rr[i - 1] = plan.usual_rr * pause * np.exp(rng.normal(0, 0.15))
 
 
 def _fibrillate(plan: _Plan, at: int, stop: int, rng: np.random.Generator) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +46,14 @@ class TrainingSettings:
     class_weight_exponent : float
         A class's weight in the loss is its share of the beats drawn to the minus this power:
         0 for none, 0.5 for the square root of inverse frequency, 1 for inverse frequency.
+    focal_gamma : float, optional
+        Exponent of the focal loss (Lin et al., ICCV 2017), in which beats already told apart
+        count less; by default cross-entropy.
     rare_runs : float
         How much more often a run that holds a beat other than N is drawn.
+    sampling : str, optional
+        Instead: ``"balanced"`` draws runs so that each class is met about equally often,
+        ``"SMOTE"`` and ``"ADASYN"`` make more of them (see `arrhythmia.oversampling`).
     prior_correction : float
         How far the outputs are moved, after training, from how frequent classes were in
         training (drawn and weighted) to how frequent they are in the training records: 0 not
@@ -74,12 +80,19 @@ class TrainingSettings:
     noise: float = 0.2
     gain: float = 0.15
     rr_noise: float = 0.02
+    focal_gamma: float | None = None
+    sampling: str | None = None
+
+    def as_dict(self) -> dict:
+        """All settings but those that are None."""
+        return asdict(self, dict_factory=lambda pairs: {k: v for k, v in pairs if v is not None})
 
     @classmethod
     def from_dict(cls, facts: dict) -> TrainingSettings:
-        """Read back what `fit` noted in a model's settings."""
+        """Read back what `as_dict` gave, from JSON too."""
         network = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["network"].items()}
-        rest = {f.name: facts[f.name] for f in fields(cls) if f.name not in ("network", "mixture")}
+        plain = {f.name for f in fields(cls)} - {"network", "mixture"}
+        rest = {name: facts[name] for name in plain & facts.keys()}
         return cls(NetworkSettings(**network), Mixture(**facts["mixture"]), **rest)
 
 
@@ -90,9 +103,9 @@ class TrainingBeats:
     Parameters
     ----------
     segments : ndarray of float32, shape (beats, samples)
-    usual_beats : ndarray of float32, shape (records, samples)
-    record : ndarray of int, shape (beats,)
-        Row of ``usual_beats``.
+    usual_beats : ndarray of float32, shape (usual beats, samples)
+    usual : ndarray of int, shape (beats,)
+        Which of them is each beat's.
     rr : ndarray of float32, shape (beats, rr inputs)
     beat_class : ndarray of int, shape (beats,)
     starts : ndarray of int, shape (runs,)
@@ -103,7 +116,7 @@ class TrainingBeats:
 
     segments: np.ndarray
     usual_beats: np.ndarray
-    record: np.ndarray
+    usual: np.ndarray
     rr: np.ndarray
     beat_class: np.ndarray
     starts: np.ndarray
@@ -164,6 +177,7 @@ def training_beats(
     """
     items = [cut_beats(leads[0], beat_settings) for leads in records.values()]
     real = len(items)
+    rarity = _rarity(items) if settings.sampling == "balanced" else None
     donors = find_donors([leads[0] for leads in records.values()], beat_settings)
     for _ in range(settings.copies):
         for leads in records.values():
@@ -175,24 +189,39 @@ def training_beats(
         runs = len(beats) - settings.network.run + 1
         if runs > 0:
             starts.append(first + np.arange(runs))
-            chances.append(weight * _run_chances(beats, settings))
+            chances.append(weight * _run_chances(beats, settings, rarity))
         first += len(beats)
     if not starts:
         raise InputError(f"no training record has {settings.network.run} beats")
     all_chances = np.concatenate(chances)
+    usual_beats = [np.atleast_2d(b.usual_beat) for b in items]
+    each = np.concatenate(
+        [np.ones(len(b)) if len(u) > 1 else np.eye(1, len(b))[0]
+         for b, u in zip(items, usual_beats, strict=True)]
+    )  # fmt: skip
     return TrainingBeats(
         segments=np.concatenate([b.segments for b in items]),
-        usual_beats=np.stack([b.usual_beat for b in items]),
-        record=np.repeat(np.arange(len(items)), [len(b) for b in items]),
-        rr=np.concatenate([rr_inputs(b.rr_pre, b.rr_post) for b in items]),
+        usual_beats=np.concatenate(usual_beats),
+        usual=np.cumsum(each, dtype=int) - 1,
+        rr=np.concatenate([rr_inputs(b.rr_pre, b.rr_post, b.mean_rr) for b in items]),
         beat_class=np.concatenate([b.beat_class for b in items]),
         starts=np.concatenate(starts),
         chances=all_chances / all_chances.sum(),
     )
 
 
-def _run_chances(beats: Beats, settings: TrainingSettings) -> np.ndarray:
+def _rarity(items: list[Beats]) -> np.ndarray:
+    """How much rarer each class is than N; 0 for beats without a class."""
+    classes = np.concatenate([beats.beat_class for beats in items])
+    counts = np.bincount(classes[classes >= 0], minlength=len(BEAT_CLASSES))
+    return np.append(counts.max() / np.maximum(counts, 1), 0.0)
+
+
+def _run_chances(beats: Beats, settings: TrainingSettings, rarity: np.ndarray | None) -> np.ndarray:
     run = settings.network.run
+    if rarity is not None:
+        rarest = np.lib.stride_tricks.sliding_window_view(rarity[beats.beat_class], run)
+        return rarest.max(axis=1)
     holds_rare = np.convolve(beats.beat_class > 0, np.ones(run), "valid") > 0
     chances = np.where(holds_rare, 1.0 + settings.rare_runs, 1.0)
     return chances / chances.sum() * np.sqrt(len(beats))
@@ -263,7 +292,7 @@ class RunBatches(keras.utils.PyDataset):
         starts = beats.starts[np.minimum(drawn, len(beats.starts) - 1)]
         places = starts[:, None] + np.arange(s.network.run)
         segments = beats.segments[places]
-        usual = beats.usual_beats[beats.record[starts]][:, None, :]
+        usual = beats.usual_beats[beats.usual[places]]
         gain = np.exp(rng.normal(0, s.gain, (s.batch, 1, 1)))
         level = np.abs(rng.normal(0, s.noise, (s.batch, 1, 1)))
         noisy = segments + level * _noise(segments.shape, rng)

@@ -18,6 +18,9 @@ from arrhythmia.errors import InputError
 from arrhythmia.labels import class_numbers, is_beat
 from arrhythmia.records import Record
 
+RENEWED = 20
+"""Beats after which a usual beat of the past is renewed, and the fewest it is made from."""
+
 DETECTABLE_S = 2.0
 """In less, ``sleepecg`` fails, or finds other beats each time."""
 
@@ -40,6 +43,9 @@ class BeatSettings:
         the end of the T wave.
     search : float
         The QRS is looked for this many seconds to each side of a mark.
+    past_minutes : float, optional
+        Take the usual beat, the amplitude and the mean RR interval from this many minutes
+        before each beat, as a monitor could; by default from the whole record.
     """
 
     fs: float = 100.0
@@ -48,6 +54,7 @@ class BeatSettings:
     before: float = 0.40
     after: float = 0.50
     search: float = 0.10
+    past_minutes: float | None = None
 
     @property
     def length(self) -> int:
@@ -99,8 +106,11 @@ class Beats:
         Centre of each QRS in seconds from the start of the record.
     segments : ndarray of float32, shape (beats, samples)
         Signal around each centre; 1 is the record's usual standard deviation of a segment.
-    usual_beat : ndarray of float32, shape (samples,)
-        The record's own usual beat, on the same scale.
+    usual_beat : ndarray of float32, shape (samples,) or (beats, samples)
+        The record's own usual beat, on the same scale; a row for each beat where
+        ``BeatSettings.past_minutes`` is given.
+    mean_rr : float or ndarray of float, shape (beats,)
+        Mean RR interval of the record, or of the minutes before each beat, in seconds.
     rr_pre, rr_post : ndarray of float, shape (beats,)
         RR interval before and after each beat in seconds.
     beat_class : ndarray of int, shape (beats,)
@@ -112,6 +122,7 @@ class Beats:
     centers: np.ndarray
     segments: np.ndarray
     usual_beat: np.ndarray
+    mean_rr: float | np.ndarray
     rr_pre: np.ndarray
     rr_post: np.ndarray
     beat_class: np.ndarray
@@ -401,21 +412,47 @@ def cut_beats(prepared: Prepared, settings: BeatSettings) -> Beats:
     centers = center_qrs(prepared.signal, settings.fs, prepared.marks, settings.search)
     places = centers[:, None] - settings.left + np.arange(settings.length)
     segments = map_coordinates(prepared.signal, places[None], order=3, mode="nearest")
-    usual = usual_beat(segments)
-    scale = max(float(np.std(usual)), 1e-9)
     rr = np.diff(centers) / settings.fs
     if not len(rr):
         rr = np.array([len(prepared.signal) / settings.fs])
+    rr_pre = np.concatenate([rr[:1], rr[: len(centers) - 1]])
+    if settings.past_minutes is None:
+        usual, mean_rr = usual_beat(segments), _mean_rr(rr_pre)
+    else:
+        seconds = centers / settings.fs
+        usual, mean_rr = _of_the_past(segments, rr_pre, seconds, 60 * settings.past_minutes)
+    scale = np.maximum(np.std(usual, axis=-1, keepdims=True), 1e-9)
     return Beats(
         record=prepared.record,
         fs=settings.fs,
         centers=centers / settings.fs,
         segments=(segments / scale).astype(np.float32),
         usual_beat=(usual / scale).astype(np.float32),
-        rr_pre=np.concatenate([rr[:1], rr[: len(centers) - 1]]),
+        mean_rr=mean_rr,
+        rr_pre=rr_pre,
         rr_post=np.concatenate([rr[: len(centers) - 1], rr[-1:]]),
         beat_class=prepared.beat_class,
     )
+
+
+def _mean_rr(rr_pre: np.ndarray) -> float:
+    return float(np.mean(np.clip(rr_pre, 0.2, 3.0)))
+
+
+def _of_the_past(
+    segments: np.ndarray, rr_pre: np.ndarray, seconds: np.ndarray, reach: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Usual beat and mean RR interval of the time before each beat, renewed now and then.
+
+    Before `RENEWED` beats have been seen, the first so many stand for the past.
+    """
+    usual, mean_rr = np.empty_like(segments), np.empty(len(segments))
+    for first in range(0, len(segments), RENEWED):
+        known = max(first, RENEWED)
+        since = min(np.searchsorted(seconds, seconds[first] - reach), known - RENEWED)
+        past, here = slice(since, known), slice(first, first + RENEWED)
+        usual[here], mean_rr[here] = usual_beat(segments[past]), _mean_rr(rr_pre[past])
+    return usual, mean_rr
 
 
 def find_beats(record: Record, settings: BeatSettings, r_peaks: np.ndarray | None = None) -> Beats:

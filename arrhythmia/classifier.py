@@ -58,7 +58,8 @@ class ModelSettings:
 
     def to_json(self) -> str:
         """Text of ``settings.json``."""
-        facts = {"format": FORMAT, "classes": BEAT_CLASSES, "rr_inputs": RR_INPUTS} | asdict(self)
+        known = asdict(self, dict_factory=lambda p: {k: v for k, v in p if v is not None})
+        facts = {"format": FORMAT, "classes": BEAT_CLASSES, "rr_inputs": RR_INPUTS} | known
         return json.dumps(facts, indent=2) + "\n"
 
 

@@ -10,6 +10,9 @@ from arrhythmia.sequences import CHANNELS
 
 layers = keras.layers
 
+INPUTS = ("beat", "difference", "rr")
+"""The beat, its difference from the usual beat, and the RR inputs."""
+
 
 @dataclass(frozen=True)
 class NetworkSettings:
@@ -31,6 +34,9 @@ class NetworkSettings:
         Whether a second LSTM reads the run backwards.
     dropout : float
         Share of features dropped in training.
+    unseen : tuple of str, optional
+        Inputs of `INPUTS` that the network does not see, to measure by ablation what they
+        bring: its first layers set them to zero.
     """
 
     run: int = 16
@@ -40,6 +46,7 @@ class NetworkSettings:
     units: int = 32
     bidirectional: bool = True
     dropout: float = 0.2
+    unseen: tuple[str, ...] | None = None
 
 
 def build_encoder(samples: int, settings: NetworkSettings) -> keras.Model:
@@ -80,8 +87,14 @@ def build_network(samples: int, rr_inputs: int, settings: NetworkSettings) -> ke
     segments = keras.Input((settings.run, samples, CHANNELS), name="segments")
     rr = keras.Input((settings.run, rr_inputs), name="rr")
     encoder = build_encoder(samples, settings)
-    shape = layers.TimeDistributed(encoder, name="each_beat")(segments)
-    beat = layers.Concatenate(name="shape_and_rr")([shape, rr])
+    seen, timing, unseen = segments, rr, settings.unseen or ()
+    if "beat" in unseen or "difference" in unseen:
+        kept = [float("beat" not in unseen), float("difference" not in unseen)]
+        seen = layers.Rescaling(kept, name="shapes_seen")(segments)
+    if "rr" in unseen:
+        timing = layers.Rescaling(0.0, name="rr_unseen")(rr)
+    shape = layers.TimeDistributed(encoder, name="each_beat")(seen)
+    beat = layers.Concatenate(name="shape_and_rr")([shape, timing])
     lstm = layers.LSTM(settings.units, return_sequences=True, name="lstm")
     if settings.bidirectional:
         lstm = layers.Bidirectional(lstm, name="lstm")

@@ -43,12 +43,14 @@ class Inputs:
     rr: np.ndarray
 
 
-def rr_inputs(rr_pre: np.ndarray, rr_post: np.ndarray) -> np.ndarray:
+def rr_inputs(rr_pre: np.ndarray, rr_post: np.ndarray, mean_rr: float | np.ndarray) -> np.ndarray:
     """RR intervals relative to the record, to the beats around, and in seconds.
 
     Parameters
     ----------
     rr_pre, rr_post : ndarray of float, shape (beats,)
+        Seconds.
+    mean_rr : float or ndarray of float, shape (beats,)
         Seconds.
 
     Returns
@@ -57,13 +59,12 @@ def rr_inputs(rr_pre: np.ndarray, rr_post: np.ndarray) -> np.ndarray:
         Natural logarithms in the order of `RR_INPUTS`, within ±1.5.
     """
     rr_pre, rr_post = np.maximum(rr_pre, 0.01), np.maximum(rr_post, 0.01)  # marks given twice
-    mean = np.mean(np.clip(rr_pre, 0.2, 3.0))
     around = _median_around(rr_pre)
     before = np.concatenate([rr_pre[:1], rr_pre[:-1]])
     irregularity = _median_around(np.abs(rr_pre - before)) / around
     ratios = (
-        rr_pre / mean, rr_post / mean, rr_pre / around, rr_post / around, rr_pre / before, rr_pre,
-        20 * irregularity + 0.2,
+        rr_pre / mean_rr, rr_post / mean_rr, rr_pre / around, rr_post / around, rr_pre / before,
+        rr_pre, 20 * irregularity + 0.2,
     )  # fmt: skip
     return np.clip(np.log(np.maximum(np.stack(ratios, axis=1), 1e-3)), -1.5, 1.5).astype(np.float32)
 
@@ -94,7 +95,8 @@ def with_difference(segments: np.ndarray, usual_beat: np.ndarray) -> np.ndarray:
 def network_inputs(beats: Beats) -> Inputs:
     """Inputs of the network for all beats of a record."""
     return Inputs(
-        with_difference(beats.segments, beats.usual_beat), rr_inputs(beats.rr_pre, beats.rr_post)
+        with_difference(beats.segments, beats.usual_beat),
+        rr_inputs(beats.rr_pre, beats.rr_post, beats.mean_rr),
     )
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,6 +100,10 @@ def fit(
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     beats = training_beats(records, beat_settings, settings, np.random.default_rng(seed))
+    if settings.sampling in ("SMOTE", "ADASYN"):
+        from arrhythmia.oversampling import oversample
+
+        beats = oversample(beats, settings.network.run, settings.sampling, seed)
     fresh = build_network(beat_settings.length, len(RR_INPUTS), settings.network)
     if network is None:
         network = fresh
@@ -117,7 +120,7 @@ def fit(
     correct_priors(network, batches.shares * batches.weights[:-1], real, settings.prior_correction)
     table = pd.DataFrame(history.history)[["loss", "accuracy"]]
     table.insert(0, "epoch", np.arange(1, len(table) + 1))
-    facts = asdict(settings) | {"records": list(records)}
+    facts = settings.as_dict() | {"records": list(records)}
     model = ModelSettings(beat_settings, settings.network.run, seed, facts)
     return Classifier(network, model), table
 
@@ -133,9 +136,21 @@ def _compile(network: keras.Model, settings: TrainingSettings) -> None:
     )
     network.compile(
         optimizer=keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, clipnorm=1.0),
-        loss="sparse_categorical_crossentropy",
+        loss=_loss(settings.focal_gamma),
         weighted_metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
     )
+
+
+def _loss(gamma: float | None) -> keras.Loss | str:
+    if gamma is None:
+        return "sparse_categorical_crossentropy"
+    focal = keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=gamma, reduction=None)
+
+    def focal_loss(beat_class: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
+        one_hot = tf.one_hot(tf.cast(beat_class, tf.int32), len(BEAT_CLASSES))
+        return focal(one_hot, probabilities)
+
+    return focal_loss
 
 
 def train(
@@ -180,32 +195,30 @@ def out_of_fold(
     seed: int,
     folds: Sequence[Sequence[str]] = FOLDS,
     verbose: int = 0,
-) -> dict[str, np.ndarray]:
-    """Probabilities for every record by a network that has not seen it.
+    network: keras.Model | None = None,
+) -> Iterator[Classifier]:
+    """Train a network for each fold on the records of the others.
 
     Parameters
     ----------
     records : dict
         All of them, as `prepare_records` gives them.
-    beat_settings, settings, seed, verbose
+    beat_settings, settings, seed, verbose, network
         As for `fit`.
     folds : sequence of sequence of str
         Names of records; each fold in turn is left out of training.
 
-    Returns
-    -------
-    dict
-        Record name to an ndarray of shape (beats, 5).
+    Yields
+    ------
+    Classifier
+        In the order of ``folds``. Each takes over the network of the one before: use it, or
+        copy its weights, before asking for the next.
     """
-    found, network = {}, None
     for fold in folds:
         others = {name: leads for name, leads in records.items() if name not in fold}
         classifier, _ = fit(others, beat_settings, settings, seed, verbose, network)
         network = classifier.network
-        for name in fold:
-            beats = cut_beats(records[name][0], beat_settings)
-            found[name] = classifier.probabilities(beats)
-    return found
+        yield classifier
 
 
 def predict_folds(data_dir: str | Path | None, model: ModelSettings) -> pd.DataFrame:
@@ -229,7 +242,11 @@ def predict_folds(data_dir: str | Path | None, model: ModelSettings) -> pd.DataF
 
     records = prepare_records(DS1, data_dir, model.beats)
     settings = TrainingSettings.from_dict(model.training)
-    found, tables = out_of_fold(records, model.beats, settings, model.seed, FOLDS, 2), []
+    trained = out_of_fold(records, model.beats, settings, model.seed, FOLDS, 2)
+    found, tables = {}, []
+    for fold, classifier in zip(FOLDS, trained, strict=True):
+        for name in fold:
+            found[name] = classifier.probabilities(cut_beats(records[name][0], model.beats))
     for name in DS1:
         sample, symbol = reference_beats(read_record(name, data_dir))
         tables.append(prediction_table(name, sample, symbol, found[name]))
