@@ -1,4 +1,4 @@
-"""The commands: ``python -m arrhythmia download | train | evaluate | annotate | benchmark``."""
+"""The commands: download, train, evaluate, annotate, ablate, tune, benchmark."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_train(commands)
     _add_evaluate(commands)
     _add_annotate(commands)
+    _add_ablate(commands)
+    _add_tune(commands)
     _add_benchmark(commands)
     options = parser.parse_args(argv)
     return run(lambda: options.command(options), options.prog)
@@ -187,6 +189,63 @@ def _write_annotation(file: Path, sample: object, symbols: list[str], fs: float)
     with tempfile.TemporaryDirectory() as part, whole_file(file) as whole:
         wfdb.wrann("record", "ai", np.asarray(sample), symbol=symbols, fs=fs, write_dir=part)
         whole.write_bytes(Path(part, "record.ai").read_bytes())
+
+
+def _add_ablate(commands: argparse._SubParsersAction) -> None:
+    parser = _command(commands, "ablate", "compare designs on folds of DS1 (DS2 stays shut)")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--list", action="store_true", help="name the studies")
+    which.add_argument("--study", metavar="NAME", help="run what is not stored of this study")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="seeds 0 to N-1")
+    parser.add_argument(
+        "--again", action="store_true", help="run it all into another folder, and store nothing"
+    )
+    add_data_dir(parser)
+    parser.set_defaults(command=ablate)
+
+
+def ablate(options: argparse.Namespace) -> None:
+    """List the studies, or run one and print its table."""
+    if options.seeds < 1:
+        raise InputError(f"{options.seeds} seeds are none: give 1 or more")
+    from arrhythmia.experiments import EXPERIMENTS, STUDIES, TABLE, format_rows, run_study
+
+    if options.list:
+        for name, study in STUDIES.items():
+            print(f"{name}: {study.question}\n    {'; '.join(study.arms)}")
+        return
+    if options.study not in STUDIES:
+        raise InputError(f"no study '{options.study}': give one of {', '.join(STUDIES)}")
+    require_database(options.data_dir)
+    seeds = range(options.seeds)
+    with tempfile.TemporaryDirectory() as other:
+        folder, table = (Path(other), Path(other, TABLE.name)) if options.again else (
+            EXPERIMENTS, TABLE)  # fmt: skip
+        rows = run_study(options.study, options.data_dir, seeds, folder, table)
+    print(f"\n{STUDIES[options.study].question}\n\n{format_rows(rows)}")
+    print("\nDS1 by folds of whole records, short training, the same for all arms; DS2 stays shut")
+
+
+def _add_tune(commands: argparse._SubParsersAction) -> None:
+    parser = _command(commands, "tune", "search settings on folds of DS1 (DS2 stays shut)")
+    parser.add_argument("--trials", type=int, default=20, metavar="N",
+                        help="how many trials to add (default: 20; minutes each)")  # fmt: skip
+    add_data_dir(parser)
+    parser.set_defaults(command=tune)
+
+
+def tune(options: argparse.Namespace) -> None:
+    """Add trials to the stored study and print its summary."""
+    if options.trials < 1:
+        raise InputError(f"{options.trials} trials are none: give 1 or more")
+    require_database(options.data_dir)
+    from arrhythmia.tuning import TUNING
+    from arrhythmia.tuning import tune as run_trials
+
+    facts = run_trials(options.data_dir, options.trials)
+    print(f"{facts['trials']} trials, {facts['complete']} complete; summary in '{TUNING}'")
+    if "best" in facts:
+        print(f"best: trial {facts['best']}, mean F1 {facts['mean_f1']:.3f}: {facts['settings']}")
 
 
 def _add_benchmark(commands: argparse._SubParsersAction) -> None:

@@ -70,19 +70,30 @@ class Experiment:
         return folder / self.study / f"{re.sub('[^A-Za-z0-9]+', '-', self.arm)}-{self.seed}.json"
 
     def stored(self, folder: Path = EXPERIMENTS) -> dict | None:
-        """Its result, if it was made with these very settings."""
-        file = self.file(folder)
-        if not file.is_file():
-            return None
-        found = json.loads(file.read_text(encoding="utf-8"))
-        return found if {k: found.get(k) for k in self.facts} == self.facts else None
+        """Its result, if one was stored with these very settings, in this study or another."""
+        own = self.file(folder)
+        for file in [own, *sorted(folder.glob("*/*.json"))]:
+            if file.is_file():
+                found = json.loads(file.read_text(encoding="utf-8"))
+                same = {k: found.get(k) for k in self.facts} == self.facts
+                if same and not found.get("stopped") and "note" not in found:
+                    found |= {"study": self.study, "arm": self.arm}
+                    if file != own:
+                        _write(own, found)
+                    return found
+        return None
+
+
+def _write(file: Path, result: dict) -> None:
+    with whole_file(file) as part:
+        part.write_text(json.dumps(result) + "\n", encoding="utf-8")
 
 
 def run_experiment(
     experiment: Experiment,
     records: dict[str, Leads],
     folder: Path = EXPERIMENTS,
-    after_fold: Callable[[int, Scores], None] | None = None,
+    after_fold: Callable[[int, Scores], bool] | None = None,
     networks: dict | None = None,
 ) -> dict:
     """Run an experiment, unless it is stored, and store it.
@@ -96,7 +107,8 @@ def run_experiment(
     folder : Path
         Where results are stored.
     after_fold : callable, optional
-        Told the number of the fold and the scores over the folds so far; may raise to stop.
+        Told the number of the fold and the scores over the folds so far; what it returns says
+        whether to stop here.
     networks : dict, optional
         Keeps the last network to be started anew by an experiment of the same shape.
 
@@ -115,21 +127,22 @@ def run_experiment(
     trained = out_of_fold(
         records, experiment.beats, s, experiment.seed, experiment.folds, 0, networks.get(shape)
     )
-    for number, (fold, classifier) in enumerate(zip(experiment.folds, trained, strict=True)):
+    for number, (fold, classifier) in enumerate(zip(experiment.folds, trained, strict=False)):
         networks.clear()
         networks[shape] = classifier.network
         for name in fold:
             beats = cut_beats(records[name][0], experiment.beats)
             matrices[name] = confusion(beats.beat_class, classifier.probabilities(beats))
-        if after_fold is not None:
-            after_fold(number, scores(matrices))
+        if after_fold is not None and after_fold(number, scores(matrices)):
+            break
     result = experiment.facts | {
         "study": experiment.study, "arm": experiment.arm, "date": date.today().isoformat(),
         "commit": _commit(), "seconds": round(time.perf_counter() - began, 1),
         "classes": CLASSES, "confusion": {k: m.tolist() for k, m in matrices.items()},
     }  # fmt: skip
-    with whole_file(experiment.file(folder)) as part:
-        part.write_text(json.dumps(result) + "\n", encoding="utf-8")
+    if len(matrices) < len(records):
+        result["stopped"] = True
+    _write(experiment.file(folder), result)
     return result
 
 
@@ -157,7 +170,8 @@ def as_row(result: dict) -> dict:
     for i, c in enumerate(CLASSES):
         row |= {f"se_{c}": whole.sensitivity[i], f"ppv_{c}": whole.ppv[i], f"f1_{c}": whole.f1[i]}
     for number, fold in enumerate(result["folds"], 1):
-        row[f"fold{number}_mean_f1"] = scores(matrices, fold).mean_f1
+        done = set(fold) <= matrices.keys()
+        row[f"fold{number}_mean_f1"] = scores(matrices, fold).mean_f1 if done else float("nan")
     row["settings"] = json.dumps({k: result[k] for k in ("beats", "training")})
     return row
 
@@ -301,5 +315,25 @@ def run_study(
             print(f"{study}: {experiment.arm}, seed {experiment.seed}", flush=True)
             run_experiment(experiment, records[experiment.beats], folder, networks=networks)
             write_table(folder, table)
+        else:
+            print(f"{study}: {experiment.arm}, seed {experiment.seed}: stored", flush=True)
     rows = write_table(folder, table)
     return rows[(rows["study"] == study) & rows["arm"].isin(STUDIES[study].arms)]
+
+
+def format_rows(rows: pd.DataFrame) -> str:
+    """Table of a study for the terminal: Se / +P / F1 by class, and the spread over folds."""
+    width = max([len("arm"), *(len(a) for a in rows["arm"])])
+    heads = "".join(f"{c + ': Se / +P / F1':>22}" for c in CLASSES)
+    lines = [f"{'arm':{width}}  seed  mean F1  sd of folds  accuracy{heads}"]
+    for _, row in rows.iterrows():
+        folds = [row[name] for name in rows.columns if name.startswith("fold")]
+        classes = "".join(
+            " / ".join(f"{row[f'{key}_{c}']:.3f}" for key in ("se", "ppv", "f1")).rjust(22)
+            for c in CLASSES
+        )
+        lines.append(
+            f"{row['arm']:{width}}  {row['seed']:4d}  {row['mean_f1']:7.3f}"
+            f"  {np.nanstd(folds):11.3f}  {row['accuracy']:8.3f}{classes}"
+        )
+    return "\n".join(lines)
