@@ -213,10 +213,15 @@ def ablate(options: argparse.Namespace) -> None:
     if options.list:
         for name, study in STUDIES.items():
             print(f"{name}: {study.question}\n    {'; '.join(study.arms)}")
+        print("inside-patients: what is scored on patients the network knows? (optimistic)")
         return
-    if options.study not in STUDIES:
-        raise InputError(f"no study '{options.study}': give one of {', '.join(STUDIES)}")
+    names = [*STUDIES, "inside-patients"]
+    if options.study not in names:
+        raise InputError(f"no study '{options.study}': give one of {', '.join(names)}")
     require_database(options.data_dir)
+    if options.study == "inside-patients":
+        _inside_patients(options)
+        return
     seeds = range(options.seeds)
     with tempfile.TemporaryDirectory() as other:
         folder, table = (Path(other), Path(other, TABLE.name)) if options.again else (
@@ -224,6 +229,24 @@ def ablate(options: argparse.Namespace) -> None:
         rows = run_study(options.study, options.data_dir, seeds, folder, table)
     print(f"\n{STUDIES[options.study].question}\n\n{format_rows(rows)}")
     print("\nDS1 by folds of whole records, short training, the same for all arms; DS2 stays shut")
+
+
+def _inside_patients(options: argparse.Namespace) -> None:
+    from arrhythmia.batches import TrainingSettings
+    from arrhythmia.evaluation import format_summary
+    from arrhythmia.inside import BLOCKS_S, INSIDE, run_inside
+
+    with tempfile.TemporaryDirectory() as other:
+        folder = Path(other) if options.again else INSIDE
+        for block_s in BLOCKS_S:
+            file = folder / f"metrics-{block_s:.0f}.json"
+            if file.is_file():
+                figures = json.loads(file.read_text(encoding="utf-8"))
+            else:
+                settings = TrainingSettings()
+                figures = run_inside(options.data_dir, settings, block_s, folder=folder)
+            print(f"INSIDE patients, optimistic: every sixth block of {block_s:.0f} s held out\n")
+            print(format_summary(figures))
 
 
 def _add_tune(commands: argparse._SubParsersAction) -> None:

@@ -30,6 +30,8 @@ from arrhythmia.training import FOLDS, out_of_fold
 EXPERIMENTS = MODELS_FOLDER / "experiments"
 TABLE = MODELS_FOLDER / "experiments.csv"
 CLASSES = tuple(GROUPINGS["aami"])
+TESTED_CHANGED = ("robustness",)
+"""Studies whose arms have the same settings and differ in what is tested."""
 
 
 @dataclass(frozen=True)
@@ -69,17 +71,22 @@ class Experiment:
         """Where its result is stored."""
         return folder / self.study / f"{re.sub('[^A-Za-z0-9]+', '-', self.arm)}-{self.seed}.json"
 
-    def stored(self, folder: Path = EXPERIMENTS) -> dict | None:
-        """Its result, if one was stored with these very settings, in this study or another."""
-        own = self.file(folder)
-        for file in [own, *sorted(folder.glob("*/*.json"))]:
+    def stored(self, folder: Path = EXPERIMENTS, own: bool = False) -> dict | None:
+        """Its result, if one was stored with these very settings, in this study or another.
+
+        Studies that change what is tested, not what is trained, look at their own file alone
+        (``own``), and no other study at theirs.
+        """
+        mine = self.file(folder)
+        others = [f for f in sorted(folder.glob("*/*.json")) if f.parent.name not in TESTED_CHANGED]
+        for file in [mine] if own else [mine, *others]:
             if file.is_file():
                 found = json.loads(file.read_text(encoding="utf-8"))
                 same = {k: found.get(k) for k in self.facts} == self.facts
                 if same and not found.get("stopped") and "note" not in found:
                     found |= {"study": self.study, "arm": self.arm}
-                    if file != own:
-                        _write(own, found)
+                    if file != mine:
+                        _write(mine, found)
                     return found
         return None
 
@@ -135,12 +142,24 @@ def run_experiment(
             matrices[name] = confusion(beats.beat_class, classifier.probabilities(beats))
         if after_fold is not None and after_fold(number, scores(matrices)):
             break
+    seconds = round(time.perf_counter() - began, 1)
+    return store(experiment, matrices, seconds, folder, stopped=len(matrices) < len(records))
+
+
+def store(
+    experiment: Experiment,
+    matrices: dict[str, np.ndarray],
+    seconds: float,
+    folder: Path = EXPERIMENTS,
+    stopped: bool = False,
+) -> dict:
+    """Write the file of an experiment: its settings, and every record's confusion matrix."""
     result = experiment.facts | {
         "study": experiment.study, "arm": experiment.arm, "date": date.today().isoformat(),
-        "commit": _commit(), "seconds": round(time.perf_counter() - began, 1),
-        "classes": CLASSES, "confusion": {k: m.tolist() for k, m in matrices.items()},
+        "commit": _commit(), "seconds": seconds, "classes": CLASSES,
+        "confusion": {name: matrix.tolist() for name, matrix in matrices.items()},
     }  # fmt: skip
-    if len(matrices) < len(records):
+    if stopped:
         result["stopped"] = True
     _write(experiment.file(folder), result)
     return result
@@ -265,6 +284,24 @@ STUDIES = {
             "no RR inputs": {"network": {"unseen": ("rr",)}},
         },
     ),
+    "robustness": Study(
+        "what do other leads, rates, annotators, amplitudes and noise cost? (full training)",
+        dict.fromkeys(
+            (
+                "as recorded",
+                "second lead",
+                "at 128 Hz",
+                "at 128 Hz and back",
+                "at 250 Hz",
+                "marks moved by up to 60 ms",
+                "amplitude x 0.2",
+                "offset 1024, 200 to the mV",
+                "mains hum, half the signal's sd",
+                "muscle noise, a quarter of the signal's sd",
+            ),
+            {},
+        ),
+    ),
 }
 
 
@@ -308,7 +345,12 @@ def run_study(
     """
     records: dict[BeatSettings, dict[str, Leads]] = {}
     networks: dict = {}
-    for experiment in experiments(study, seeds):
+    if study in TESTED_CHANGED:
+        from arrhythmia.robustness import run_robustness
+
+        for seed in seeds:
+            run_robustness(data_dir, TrainingSettings(), seed, folder)
+    for experiment in [] if study in TESTED_CHANGED else experiments(study, seeds):
         if experiment.stored(folder) is None:
             if experiment.beats not in records:
                 records[experiment.beats] = prepare_records(DS1, data_dir, experiment.beats)

@@ -11,7 +11,7 @@ import numpy as np
 import optuna
 import pytest
 
-from arrhythmia import experiments, tuning
+from arrhythmia import experiments, inside, robustness, tuning
 from arrhythmia.__main__ import main
 from arrhythmia.backend import tf
 from arrhythmia.batches import (
@@ -21,11 +21,12 @@ from arrhythmia.batches import (
     prepare_records,
     training_beats,
 )
-from arrhythmia.beats import BeatSettings
+from arrhythmia.beats import BeatSettings, reference_beats
 from arrhythmia.experiments import (
     EXPERIMENTS,
     STUDIES,
     TABLE,
+    TESTED_CHANGED,
     Experiment,
     as_row,
     changed,
@@ -36,6 +37,7 @@ from arrhythmia.experiments import (
 )
 from arrhythmia.labels import DS1, DS2
 from arrhythmia.oversampling import METHODS, oversample
+from arrhythmia.records import read_record
 from arrhythmia.training import FOLDS
 
 NAMES = ("208", "207", "223", "205")
@@ -155,7 +157,7 @@ def test_no_study_touches_ds2() -> None:
     assert {name for fold in FOLDS for name in fold} == set(DS1)
 
 
-@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("study", [s for s in STUDIES if s not in TESTED_CHANGED])
 def test_arms_of_a_study_differ_and_have_one_budget(study: str) -> None:
     made = experiments.experiments(study)
     assert len({json.dumps(e.facts) for e in made}) == len(made)
@@ -220,6 +222,74 @@ def test_balanced_sampling_draws_rare_classes_more_often(records: dict[str, Lead
     assert shares[1][0] < shares[0][0]
     rarest = min(range(1, 5), key=lambda i: shares[0][i] or 1)
     assert shares[1][rarest] > 1.5 * shares[0][rarest]
+
+
+# --- what is tested is changed --------------------------------------------------------------
+
+
+def test_every_change_of_the_robustness_study_exists() -> None:
+    assert set(STUDIES["robustness"].arms) == {*robustness.CHANGES, robustness.SECOND_LEAD}
+
+
+@pytest.mark.parametrize("name", robustness.CHANGES)
+def test_a_change_keeps_the_beats(name: str, synthetic_dir: Path) -> None:
+    record = read_record("208", synthetic_dir)
+    changed_record = robustness.CHANGES[name](record, np.random.default_rng(0))
+    sample, symbol = reference_beats(record)
+    now, its_symbol = reference_beats(changed_record)
+    assert list(its_symbol) == list(symbol)
+    seconds = sample / record.fs
+    np.testing.assert_allclose(now / changed_record.fs, seconds, atol=0.075)
+    same = changed_record.fs == record.fs and np.array_equal(changed_record.signal, record.signal)
+    assert same == (name in ("as recorded", "marks moved by up to 60 ms"))
+
+
+def test_robustness_stores_an_arm_for_each_change(
+    tmp_path: Path, synthetic_dir: Path, tiny: TrainingSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(robustness, "DS1", NAMES)
+    monkeypatch.setattr(experiments.Experiment.__init__, "__defaults__", (BEATS, 0, TINY_FOLDS))
+    robustness.run_robustness(synthetic_dir, tiny, 0, tmp_path)
+    rows = write_table(tmp_path, tmp_path / "experiments.csv")
+    assert set(rows["arm"]) == set(STUDIES["robustness"].arms)
+    scale = rows.set_index("arm").loc[["as recorded", "amplitude x 0.2"], "mean_f1"]
+    assert scale.iloc[0] == pytest.approx(scale.iloc[1], abs=0.02)
+    assert Experiment("other", "arm", tiny, folds=TINY_FOLDS).stored(tmp_path) is None
+    stamps = [f.stat().st_mtime_ns for f in sorted(tmp_path.glob("*/*.json"))]
+    robustness.run_robustness(synthetic_dir, tiny, 0, tmp_path)
+    assert stamps == [f.stat().st_mtime_ns for f in sorted(tmp_path.glob("*/*.json"))]
+
+
+# --- inside patients ------------------------------------------------------------------------
+
+
+def test_no_beat_of_a_held_out_block_is_trained_on(records: dict[str, Leads]) -> None:
+    for number, leads in enumerate(records.values()):
+        first = leads[0]
+        parts = inside.pieces(leads, number, 5.0, least=2)
+        test = inside.held_out(first.marks / first.fs, number, 5.0)
+        kept = sum(len(p[0].marks) for p in parts.values())
+        assert 0 < np.count_nonzero(test) < len(test) / 2
+        assert kept <= np.count_nonzero(~test)
+        for name, (part, _) in parts.items():
+            start = 5 * int(name.split("-")[1])
+            times = start + part.marks / part.fs
+            assert not inside.held_out(times, number, 5.0).any()
+            low = round(start * first.fs)
+            np.testing.assert_array_equal(part.signal, first.signal[low : low + len(part.signal)])
+
+
+def test_inside_patients_are_scored_on_held_out_blocks_alone(
+    tmp_path: Path, synthetic_dir: Path, tiny: TrainingSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inside, "DS1", NAMES)
+    monkeypatch.setattr(inside, "DS2", ())
+    real = inside.pieces
+    monkeypatch.setattr(inside, "pieces", lambda *a: real(*a, least=4))
+    figures = inside.run_inside(synthetic_dir, tiny, 5.0, 0, tmp_path, verbose=0)
+    assert figures == json.loads((tmp_path / "metrics-5.json").read_text())
+    beats = sum(len(reference_beats(read_record(n, synthetic_dir))[0]) for n in NAMES)
+    assert 0 < figures["beats"] < beats / 3
 
 
 # --- tuning ---------------------------------------------------------------------------------
