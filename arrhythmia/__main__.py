@@ -13,6 +13,7 @@ from arrhythmia.cli import Parser, add_data_dir, add_model, run
 from arrhythmia.database import find_data_dir, require_database
 from arrhythmia.errors import InputError
 from arrhythmia.files import whole_file, whole_folder
+from arrhythmia.labels import DS2
 
 PROG = "python -m arrhythmia"
 
@@ -65,14 +66,19 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--name", default="mine", help="saved as saved_models/NAME (default: mine)")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
     parser.add_argument("--epochs", type=int, help="epochs (default: those chosen on DS1's folds)")
+    parser.add_argument("--teachers", nargs="+", default=(), metavar="MODEL",
+                        help="learn what these models say, on average")  # fmt: skip
     parser.set_defaults(command=train)
 
 
 def train(options: argparse.Namespace) -> None:
     """Train on DS1."""
-    from arrhythmia.classifier import MODELS_FOLDER
+    from arrhythmia.classifier import MODELS_FOLDER, Classifier, read_settings
 
     require_database(options.data_dir)
+    for teacher in options.teachers:
+        if set(DS2) & set(read_settings(teacher).training.get("records", ())):
+            raise InputError(f"model '{teacher}' has seen DS2: it cannot teach")
     if Path(options.name).name != options.name or options.name in ("", ".", ".."):
         raise InputError(f"'{options.name}' is not a plain name: give one such as --name mine")
     if options.seed < 0:
@@ -91,7 +97,10 @@ def train(options: argparse.Namespace) -> None:
     if options.epochs:
         settings = replace(settings, epochs=options.epochs)
     verbose = 1 if sys.stdout.isatty() else 2
-    classifier, history = train_network(options.data_dir, settings, options.seed, verbose=verbose)
+    classifier, history = train_network(
+        options.data_dir, settings, options.seed, verbose=verbose,
+        teachers=[Classifier.load(folder) for folder in options.teachers],
+    )  # fmt: skip
     classifier.save(folder, history.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     print(f"saved in '{folder}'; next: {PROG} evaluate --model {folder}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -112,6 +112,8 @@ class TrainingBeats:
         First beat of every run within one record.
     chances : ndarray of float, shape (runs,)
         How likely a run is drawn; they sum to 1.
+    taught : ndarray of float32, shape (beats, 5), optional
+        Probabilities that a teacher gives each beat, to be learnt instead of its class.
     """
 
     segments: np.ndarray
@@ -121,6 +123,7 @@ class TrainingBeats:
     beat_class: np.ndarray
     starts: np.ndarray
     chances: np.ndarray
+    taught: np.ndarray | None = None
 
 
 Leads = tuple[Prepared, Prepared]
@@ -162,6 +165,7 @@ def training_beats(
     beat_settings: BeatSettings,
     settings: TrainingSettings,
     rng: np.random.Generator,
+    teacher: Callable[[Beats], np.ndarray] | None = None,
 ) -> TrainingBeats:
     """Beats of records and of their virtual copies.
 
@@ -174,6 +178,8 @@ def training_beats(
     settings : TrainingSettings
         Copies and chances.
     rng : numpy Generator
+    teacher : callable, optional
+        Gives the probabilities of a record's beats that are to be learnt.
     """
     items = [cut_beats(leads[0], beat_settings) for leads in records.values()]
     real = len(items)
@@ -207,6 +213,7 @@ def training_beats(
         beat_class=np.concatenate([b.beat_class for b in items]),
         starts=np.concatenate(starts),
         chances=all_chances / all_chances.sum(),
+        taught=None if teacher is None else np.concatenate([teacher(b) for b in items]),
     )
 
 
@@ -275,7 +282,8 @@ class RunBatches(keras.utils.PyDataset):
         self.epoch = 0
         self.cumulated = np.cumsum(beats.chances)
         self.shares = drawn_shares(beats, settings.network.run)
-        self.weights = class_weights(self.shares, settings.class_weight_exponent)
+        exponent = settings.class_weight_exponent if beats.taught is None else 0.0
+        self.weights = class_weights(self.shares, exponent)
 
     def __len__(self) -> int:
         return self.settings.steps
@@ -285,7 +293,7 @@ class RunBatches(keras.utils.PyDataset):
         self.epoch += 1
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-        """Inputs, classes, and weights of one batch."""
+        """Inputs, classes (or what a teacher says), and weights of one batch."""
         s, beats = self.settings, self.beats
         rng = np.random.default_rng((self.seed, self.epoch, index))
         drawn = np.searchsorted(self.cumulated, rng.random(s.batch))
@@ -302,7 +310,7 @@ class RunBatches(keras.utils.PyDataset):
         shapes = with_difference(noisy * gain, usual * gain)
         return (
             {"segments": shapes, "rr": rr},
-            np.maximum(beat_class, 0),
+            np.maximum(beat_class, 0) if beats.taught is None else beats.taught[places],
             self.weights[beat_class].astype(np.float32),
         )
 

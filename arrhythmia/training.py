@@ -16,7 +16,7 @@ from arrhythmia.batches import (
     prepare_records,
     training_beats,
 )
-from arrhythmia.beats import BeatSettings, cut_beats, reference_beats
+from arrhythmia.beats import Beats, BeatSettings, cut_beats, reference_beats
 from arrhythmia.classifier import Classifier, ModelSettings
 from arrhythmia.errors import InputError
 from arrhythmia.labels import BEAT_CLASSES, DS1, DS2, PACED
@@ -70,6 +70,7 @@ def fit(
     seed: int,
     verbose: int = 0,
     network: keras.Model | None = None,
+    teachers: Sequence[Classifier] = (),
 ) -> tuple[Classifier, pd.DataFrame]:
     """Train a network on some records.
 
@@ -88,6 +89,9 @@ def fit(
     network : keras.Model, optional
         The network of an earlier call with the same settings, to be started anew: tracing
         one takes as long as many epochs.
+    teachers : sequence of Classifier
+        Learn the mean of their probabilities instead of the classes (Hinton et al.,
+        arXiv:1503.02531, at temperature 1): one network then stands for several.
 
     Returns
     -------
@@ -99,7 +103,14 @@ def fit(
 
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
-    beats = training_beats(records, beat_settings, settings, np.random.default_rng(seed))
+    teacher = None
+    if teachers:
+
+        def teacher(beats: Beats) -> np.ndarray:
+            return np.mean([t.probabilities(beats) for t in teachers], axis=0, dtype=np.float32)
+
+    rng = np.random.default_rng(seed)
+    beats = training_beats(records, beat_settings, settings, rng, teacher)
     if settings.sampling in ("SMOTE", "ADASYN"):
         from arrhythmia.oversampling import oversample
 
@@ -107,7 +118,7 @@ def fit(
     fresh = build_network(beat_settings.length, len(RR_INPUTS), settings.network)
     if network is None:
         network = fresh
-        _compile(network, settings)
+        _compile(network, settings, taught=bool(teachers))
     else:
         for variable, start in zip(network.variables, fresh.variables, strict=True):
             variable.assign(start)
@@ -115,17 +126,21 @@ def fit(
             variable.assign(np.zeros(variable.shape))
     batches = RunBatches(beats, settings, seed)
     history = network.fit(batches, epochs=settings.epochs, verbose=verbose, shuffle=False)
-    classes = np.concatenate([first.beat_class for first, _ in records.values()])
-    real = np.bincount(classes[classes >= 0], minlength=len(BEAT_CLASSES)) / len(classes)
-    correct_priors(network, batches.shares * batches.weights[:-1], real, settings.prior_correction)
+    if not teachers:  # whose probabilities are corrected already
+        classes = np.concatenate([first.beat_class for first, _ in records.values()])
+        real = np.bincount(classes[classes >= 0], minlength=len(BEAT_CLASSES)) / len(classes)
+        seen = batches.shares * batches.weights[:-1]
+        correct_priors(network, seen, real, settings.prior_correction)
     table = pd.DataFrame(history.history)[["loss", "accuracy"]]
     table.insert(0, "epoch", np.arange(1, len(table) + 1))
     facts = settings.as_dict() | {"records": list(records)}
+    if teachers:
+        facts["teacher_seeds"] = [t.settings.seed for t in teachers]
     model = ModelSettings(beat_settings, settings.network.run, seed, facts)
     return Classifier(network, model), table
 
 
-def _compile(network: keras.Model, settings: TrainingSettings) -> None:
+def _compile(network: keras.Model, settings: TrainingSettings, taught: bool = False) -> None:
     warm_up = min(100, settings.epochs * settings.steps // 4)
     rate = keras.optimizers.schedules.CosineDecay(
         settings.learning_rate / 20,
@@ -136,8 +151,12 @@ def _compile(network: keras.Model, settings: TrainingSettings) -> None:
     )
     network.compile(
         optimizer=keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, clipnorm=1.0),
-        loss=_loss(settings.focal_gamma),
-        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
+        loss="categorical_crossentropy" if taught else _loss(settings.focal_gamma),
+        weighted_metrics=[
+            keras.metrics.CategoricalAccuracy("accuracy")
+            if taught
+            else keras.metrics.SparseCategoricalAccuracy("accuracy")
+        ],
     )
 
 
@@ -159,6 +178,7 @@ def train(
     seed: int = 0,
     names: Sequence[str] = DS1,
     verbose: int = 1,
+    teachers: Sequence[Classifier] = (),
 ) -> tuple[Classifier, pd.DataFrame]:
     """Train the network on DS1.
 
@@ -172,7 +192,7 @@ def train(
         Random seed.
     names : sequence of str
         Records of DS1 to train on, all of them by default.
-    verbose : int
+    verbose, teachers
         As for `fit`.
 
     Raises
@@ -185,7 +205,8 @@ def train(
         raise InputError(f"record {', '.join(shut)} is not for training: name records of DS1")
     beat_settings = BeatSettings()
     records = prepare_records(names, data_dir, beat_settings)
-    return fit(records, beat_settings, settings or TrainingSettings(), seed, verbose)
+    settings = settings or TrainingSettings()
+    return fit(records, beat_settings, settings, seed, verbose, teachers=teachers)
 
 
 def out_of_fold(

@@ -387,6 +387,28 @@ def test_a_network_started_anew_is_as_good_as_a_new_one(
         np.testing.assert_allclose(weight, same, atol=1e-6)
 
 
+def test_a_network_learns_what_its_teachers_say(records: dict[str, Leads]) -> None:
+    """Teachers that call every beat E: no class of any record says so."""
+    said = np.full(len(BEAT_CLASSES), 0.05)
+    said[BEAT_CLASSES.index("E")] = 0.8
+    teachers = [
+        SimpleNamespace(
+            probabilities=lambda beats: np.tile(said, (len(beats), 1)),
+            settings=SimpleNamespace(seed=seed),
+        )
+        for seed in (3, 4)
+    ]
+    settings = replace(TINY, epochs=1, steps=40, learning_rate=0.05)
+    tf.config.run_functions_eagerly(True)
+    try:
+        classifier, _ = fit(records, BEATS, settings, 0, teachers=teachers)
+    finally:
+        tf.config.run_functions_eagerly(False)
+    beats = cut_beats(records["101"][0], BEATS)
+    np.testing.assert_allclose(classifier.probabilities(beats).mean(axis=0), said, atol=0.1)
+    assert classifier.settings.training["teacher_seeds"] == [3, 4]
+
+
 def test_a_model_notes_how_it_was_trained(tiny_model: Path) -> None:
     facts = json.loads((tiny_model / "settings.json").read_text("utf-8"))
     assert facts["seed"] == 1
