@@ -13,7 +13,6 @@ from arrhythmia.cli import Parser, add_data_dir, add_model, run
 from arrhythmia.database import find_data_dir, require_database
 from arrhythmia.errors import InputError
 from arrhythmia.files import whole_file, whole_folder
-from arrhythmia.labels import DS2
 
 PROG = "python -m arrhythmia"
 
@@ -66,19 +65,14 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--name", default="mine", help="saved as saved_models/NAME (default: mine)")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
     parser.add_argument("--epochs", type=int, help="epochs (default: those chosen on DS1's folds)")
-    parser.add_argument("--teachers", nargs="+", default=(), metavar="MODEL",
-                        help="learn what these models say, on average")  # fmt: skip
     parser.set_defaults(command=train)
 
 
 def train(options: argparse.Namespace) -> None:
     """Train on DS1."""
-    from arrhythmia.classifier import MODELS_FOLDER, Classifier, read_settings
+    from arrhythmia.classifier import MODELS_FOLDER
 
     require_database(options.data_dir)
-    for teacher in options.teachers:
-        if set(DS2) & set(read_settings(teacher).training.get("records", ())):
-            raise InputError(f"model '{teacher}' has seen DS2: it cannot teach")
     if Path(options.name).name != options.name or options.name in ("", ".", ".."):
         raise InputError(f"'{options.name}' is not a plain name: give one such as --name mine")
     if options.seed < 0:
@@ -96,12 +90,10 @@ def train(options: argparse.Namespace) -> None:
     settings = TrainingSettings()
     if options.epochs:
         settings = replace(settings, epochs=options.epochs)
-    verbose = 1 if sys.stdout.isatty() else 2
-    classifier, history = train_network(
-        options.data_dir, settings, options.seed, verbose=verbose,
-        teachers=[Classifier.load(folder) for folder in options.teachers],
-    )  # fmt: skip
+    classifier, history = train_network(options.data_dir, settings, options.seed)
     classifier.save(folder, history.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+    for number, teacher in enumerate(classifier.teachers, 1):
+        teacher.save(MODELS_FOLDER / f"{options.name}-teacher{number}")
     print(f"saved in '{folder}'; next: {PROG} evaluate --model {folder}")
 
 
@@ -127,9 +119,8 @@ def evaluate(options: argparse.Namespace) -> None:
         from arrhythmia.reports import write_results
         from arrhythmia.training import predict_folds
 
-        figures = write_results(
-            options.model, predict_folds(options.data_dir, settings), prefix="folds_"
-        )
+        predictions, _ = predict_folds(options.data_dir, settings)
+        figures = write_results(options.model, predictions, prefix="folds_")
         title = "DS1 by folds of whole records (DS2 stays shut)"
     else:
         from arrhythmia.reports import evaluate_model
@@ -139,9 +130,14 @@ def evaluate(options: argparse.Namespace) -> None:
         if is_first:
             print("first run of this model on DS2: a row was added to ds2_ledger.csv")
     from arrhythmia.evaluation import format_summary
+    from arrhythmia.reports import format_seeds, over_seeds
 
     print(f"{title}\n\n{format_summary(figures)}\n")
     print("95 % intervals of F1 and accuracy: records resampled with replacement")
+    seeds = None if options.folds else over_seeds(options.model)
+    if seeds:
+        print("\nThe networks that taught it, of the same shape and with a seed each:")
+        print(f"{format_seeds(seeds)}\n")
     print(f"metrics, predictions and confusion matrices are in '{options.model}'")
 
 
@@ -237,10 +233,12 @@ def ablate(options: argparse.Namespace) -> None:
             EXPERIMENTS, TABLE)  # fmt: skip
         rows = run_study(options.study, options.data_dir, seeds, folder, table)
     print(f"\n{STUDIES[options.study].question}\n\n{format_rows(rows)}")
-    print("\nDS1 by folds of whole records, short training, the same for all arms; DS2 stays shut")
+    print("\nDS1 by folds of whole records, the same training for all arms; DS2 stays shut")
 
 
 def _inside_patients(options: argparse.Namespace) -> None:
+    from dataclasses import replace
+
     from arrhythmia.batches import TrainingSettings
     from arrhythmia.evaluation import format_summary
     from arrhythmia.inside import BLOCKS_S, INSIDE, run_inside
@@ -252,7 +250,7 @@ def _inside_patients(options: argparse.Namespace) -> None:
             if file.is_file():
                 figures = json.loads(file.read_text(encoding="utf-8"))
             else:
-                settings = TrainingSettings()
+                settings = replace(TrainingSettings(), teachers=0)  # one network
                 figures = run_inside(options.data_dir, settings, block_s, folder=folder)
             print(f"INSIDE patients, optimistic: every sixth block of {block_s:.0f} s held out\n")
             print(format_summary(figures))

@@ -11,17 +11,23 @@ Copies go through the same `arrhythmia.beats.cut_beats` as recordings do.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from arrhythmia.beats import BeatSettings, Prepared, center_qrs, cut_beats
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.sequences import irregularity
 
 N, S, V, E, F = (BEAT_CLASSES.index(c) for c in BEAT_CLASSES)
 
 HEAD, P_END = 0.26, 0.07
 """Seconds before the centre of the QRS at which the P wave may begin, and where it has ended."""
+
+STEADY = 0.1
+"""Irregularity above which no beat is made premature: in a patient who fibrillates, normal beats
+come early all the time and are not S."""
 
 MODES = ("as it is", "premature", "runs", "bigeminy", "fibrillation", "ventricular", "fusion")
 
@@ -38,7 +44,11 @@ class Mixture:
         Standard deviation, in radians, of the rotation between the two recorded leads.
     any_lead : float
         Share of copies that are rotated by any angle instead.
-    groups : float, optional
+    always : float
+        Share of copies that fibrillate from beginning to end.
+    latest : float
+        A premature beat comes after at most this part of the usual RR interval.
+    groups : float
         Share of copies in a long part of which early beats are the majority: groups of ectopic
         beats, each ended by a pause and a few normal beats, as in sick sinus syndrome.
     """
@@ -52,7 +62,9 @@ class Mixture:
     fusion: float = 0.05
     rotation: float = 0.3
     any_lead: float = 0.25
-    groups: float | None = None
+    latest: float = 0.93
+    groups: float = 0.25
+    always: float = 0.15
 
     @property
     def shares(self) -> np.ndarray:
@@ -122,13 +134,17 @@ def virtual_copy(
     scale = _scale(source.signal, centers, settings)
     plan = _Plan(source.signal.copy(), source.fs, centers, source.beat_class.copy())
     at = 0
-    if mixture.groups is not None and rng.random() < mixture.groups:
+    if rng.random() < mixture.groups:
         at = int(len(centers) * rng.uniform(0.3, 0.9))
         _group(plan, at, rng)
+    elif rng.random() < mixture.always:
+        at = len(centers)
+        _fibrillate(plan, 0, at, rng)
     while at < len(centers):
         stop = min(at + int(rng.integers(20, 200)), len(centers))
         mode = MODES[rng.choice(len(MODES), p=mixture.shares)]
-        _change(plan, mode, at, stop, lambda: donors.draw(source.record, scale, rng), rng)
+        borrow = partial(donors.draw, source.record, scale, rng)
+        _change(plan, mode, at, stop, borrow, rng, mixture)
         at = stop
     drift = gaussian_filter1d(rng.normal(size=len(plan.rr)), rng.uniform(3, 30), mode="wrap")
     plan.rr *= np.exp(rng.uniform(0, 0.06) * drift / (drift.std() + 1e-9))
@@ -167,6 +183,8 @@ class _Plan:
         padded = np.pad(normal, 2, constant_values=True)
         self.free = np.all([padded[i : i + len(normal)] for i in range(5)], axis=0)
         self.free[[0, -1]] = False
+        irregular = irregularity(np.concatenate([self.rr[:1], self.rr])) > STEADY
+        self.steady = self.free & ~irregular
 
     def span(self, beat: int, start: float, stop: float) -> slice:
         center = self.centers[beat]
@@ -232,7 +250,13 @@ class _Plan:
 
 
 def _change(
-    plan: _Plan, mode: str, at: int, stop: int, donor: object, rng: np.random.Generator
+    plan: _Plan,
+    mode: str,
+    at: int,
+    stop: int,
+    donor: object,
+    rng: np.random.Generator,
+    mixture: Mixture,
 ) -> None:
     if mode == "fibrillation":
         _fibrillate(plan, at, stop, rng)
@@ -243,17 +267,18 @@ def _change(
     period = int(rng.integers(2, 4))
     p_factor = _another_p(rng)
     i = at + 1
+    free = plan.free if mode in ("ventricular", "fusion") else plan.steady
     while i < stop - 1:
-        if not plan.free[i]:
+        if not free[i]:
             i += 1
         elif mode == "bigeminy":
             if (i - at) % period == 0:
-                _premature(plan, i, rng.uniform(0.5, 0.82), p_factor, rng)
+                _premature(plan, i, rng.uniform(0.5, min(mixture.latest, 0.9)), p_factor, rng)
             i += 1
         elif rng.random() > rate:
             i += 1
         elif mode == "premature":
-            _premature(plan, i, rng.uniform(0.45, 0.85), _another_p(rng), rng)
+            _premature(plan, i, rng.uniform(0.45, mixture.latest), _another_p(rng), rng)
             i += 2
         elif mode == "runs":
             i = _run(plan, i, min(i + int(rng.integers(2, 40)), stop), rng)
@@ -289,7 +314,7 @@ def _premature(
 def _run(plan: _Plan, start: int, stop: int, rng: np.random.Generator) -> int:
     factor, p_factor = rng.uniform(0.5, 0.85), _another_p(rng)
     i = start
-    while i < stop and plan.free[i]:
+    while i < stop and plan.steady[i]:
         plan.change_p(i, p_factor)
         plan.rr[i - 1] = max(plan.usual_rr * factor * np.exp(rng.normal(0, 0.02)), 0.28 * plan.fs)
         plan.beat_class[i] = S
@@ -306,7 +331,7 @@ def _group(plan: _Plan, stop: int, rng: np.random.Generator) -> None:
         i += int(rng.integers(1, 3))
         end = min(i + int(rng.integers(1, longest + 1)), stop - 1)
         first = i
-        while i < end and plan.free[i]:
+        while i < end and plan.steady[i]:
             plan.change_p(i, p_factor)
             plan.rr[i - 1] = max(plan.usual_rr * factor * np.exp(rng.normal(0, 0.05)),
                                  0.28 * plan.fs)  # fmt: skip
@@ -327,7 +352,7 @@ def _fibrillate(plan: _Plan, at: int, stop: int, rng: np.random.Generator) -> No
     if stop - at < 5:
         return
     seconds = np.arange(part.stop - part.start) / plan.fs
-    phase = 2 * np.pi * np.cumsum(np.full(len(seconds), 1 / plan.fs)) * rng.uniform(4, 8)
     wander = gaussian_filter1d(rng.normal(size=len(seconds)), 0.5 * plan.fs) * 40
+    phase = 2 * np.pi * rng.uniform(4, 8) * seconds + wander
     height = rng.uniform(0, 0.08) * np.ptp(plan.signal[part][: round(2 * plan.fs)])
-    plan.signal[part] += height * np.sin(phase + wander)
+    plan.signal[part] += height * np.sin(phase)

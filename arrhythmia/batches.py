@@ -64,11 +64,14 @@ class TrainingSettings:
         Spread of the logarithm of the amplitude.
     rr_noise : float
         Spread added to the RR inputs (logarithms).
+    teachers : int
+        Networks that are trained first; what they say on average is then learnt instead of the
+        classes (see `arrhythmia.training.fit_taught`). 0 for none.
     """
 
     network: NetworkSettings = field(default_factory=NetworkSettings)
     mixture: Mixture = field(default_factory=Mixture)
-    copies: int = 4
+    copies: int = 6
     epochs: int = 24
     steps: int = 64
     batch: int = 32
@@ -76,10 +79,11 @@ class TrainingSettings:
     weight_decay: float = 1e-3
     class_weight_exponent: float = 0.35
     rare_runs: float = 4.0
-    prior_correction: float = 0.6
+    prior_correction: float = 0.75
     noise: float = 0.2
     gain: float = 0.15
     rr_noise: float = 0.02
+    teachers: int = 5
     focal_gamma: float | None = None
     sampling: str | None = None
 
@@ -263,6 +267,9 @@ def class_weights(shares: np.ndarray, exponent: float) -> np.ndarray:
     return np.append(weights / np.sum(weights * shares), 0.0)
 
 
+ONE_HOT = np.eye(len(BEAT_CLASSES), dtype=np.float32)
+
+
 class RunBatches(keras.utils.PyDataset):
     """Batches of runs drawn anew each time, with augmentation on the fly.
 
@@ -310,7 +317,7 @@ class RunBatches(keras.utils.PyDataset):
         shapes = with_difference(noisy * gain, usual * gain)
         return (
             {"segments": shapes, "rr": rr},
-            np.maximum(beat_class, 0) if beats.taught is None else beats.taught[places],
+            ONE_HOT[beat_class] if beats.taught is None else beats.taught[places],
             self.weights[beat_class].astype(np.float32),
         )
 

@@ -113,7 +113,7 @@ def _time_train(data_dir: str | Path | None) -> dict[str, float]:
 
     folder = find_data_dir(data_dir)
     return {
-        "raw DS1 to trained model": _seconds(lambda: train(data_dir, verbose=0)),
+        "raw DS1 to trained model": _seconds(lambda: train(data_dir, verbose=False)),
         "raw DS1, reading the files with wfdb alone": _seconds(
             lambda: _read_with_wfdb(folder, DS1)
         ),

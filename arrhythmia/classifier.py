@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -111,6 +112,8 @@ class Classifier:
         As built by `arrhythmia.model.build_network`, trained.
     settings : ModelSettings
         Preprocessing and facts of the training.
+    teachers : sequence of Classifier
+        Those that taught it, while it is in memory; they are not saved.
 
     Examples
     --------
@@ -122,9 +125,13 @@ class Classifier:
     5
     """
 
-    def __init__(self, network: keras.Model, settings: ModelSettings) -> None:
+    def __init__(
+        self, network: keras.Model, settings: ModelSettings, teachers: Sequence[Classifier] = ()
+    ) -> None:
         self.network = network
         self.settings = settings
+        self.teachers = teachers
+        self._forward = None
 
     @classmethod
     def load(cls, folder: str | Path = DEFAULT_MODEL) -> Classifier:
@@ -215,6 +222,10 @@ class Classifier:
         ndarray of float, shape (beats, 5)
             In the order of `arrhythmia.labels.BEAT_CLASSES`.
         """
+        if self._forward is None:
+            from arrhythmia.model import side_by_side
+
+            self._forward = side_by_side(self.network)
         inputs = network_inputs(beats)
         places, weights = covering_runs(len(beats), self.settings.run)
         if wanted is not None:
@@ -222,7 +233,7 @@ class Classifier:
             places, weights = places[needed], weights[needed]
         found = np.concatenate(
             [
-                self.network([inputs.segments[part], inputs.rr[part]], training=False)
+                self._forward([inputs.segments[part], inputs.rr[part]], training=False)
                 for part in np.array_split(places, -(-len(places) // RUNS_AT_ONCE))
             ]
         )

@@ -25,13 +25,14 @@ from arrhythmia.evaluation import Scores, score
 from arrhythmia.files import whole_file
 from arrhythmia.labels import DS1, GROUPINGS, grouped, grouping_numbers
 from arrhythmia.ledger import _commit
-from arrhythmia.training import FOLDS, out_of_fold
+from arrhythmia.sequences import RR_INPUTS
+from arrhythmia.training import FOLDS, Trainer, out_of_fold
 
 EXPERIMENTS = MODELS_FOLDER / "experiments"
 TABLE = MODELS_FOLDER / "experiments.csv"
 CLASSES = tuple(GROUPINGS["aami"])
-TESTED_CHANGED = ("robustness",)
-"""Studies whose arms have the same settings and differ in what is tested."""
+TESTED_CHANGED = ("robustness", "ensemble")
+"""Studies whose arms have the same settings and differ in what is tested, or who answers."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Experiment:
         """What the stored file says of the settings, as JSON reads it back."""
         beats = {k: v for k, v in asdict(self.beats).items() if v is not None}
         facts = {"seed": self.seed, "folds": self.folds, "beats": beats,
-                 "training": self.settings.as_dict()}  # fmt: skip
+                 "rr_inputs": RR_INPUTS, "training": self.settings.as_dict()}  # fmt: skip
         return json.loads(json.dumps(facts))
 
     def file(self, folder: Path = EXPERIMENTS) -> Path:
@@ -101,7 +102,7 @@ def run_experiment(
     records: dict[str, Leads],
     folder: Path = EXPERIMENTS,
     after_fold: Callable[[int, Scores], bool] | None = None,
-    networks: dict | None = None,
+    trainers: dict | None = None,
 ) -> dict:
     """Run an experiment, unless it is stored, and store it.
 
@@ -116,8 +117,8 @@ def run_experiment(
     after_fold : callable, optional
         Told the number of the fold and the scores over the folds so far; what it returns says
         whether to stop here.
-    networks : dict, optional
-        Keeps the last network to be started anew by an experiment of the same shape.
+    trainers : dict, optional
+        Keeps the last trainer for an experiment of the same shape.
 
     Returns
     -------
@@ -128,15 +129,16 @@ def run_experiment(
     if found is not None:
         return found
     began, matrices = time.perf_counter(), {}
-    networks = {} if networks is None else networks
+    trainers = {} if trainers is None else trainers
     s = experiment.settings
     shape = (s.network, s.epochs, s.steps, s.learning_rate, s.weight_decay, s.focal_gamma)
+    if shape not in trainers:
+        trainers.clear()
+        trainers[shape] = Trainer(experiment.beats.length, s)
     trained = out_of_fold(
-        records, experiment.beats, s, experiment.seed, experiment.folds, 0, networks.get(shape)
+        records, experiment.beats, s, experiment.seed, experiment.folds, trainer=trainers[shape]
     )
     for number, (fold, classifier) in enumerate(zip(experiment.folds, trained, strict=False)):
-        networks.clear()
-        networks[shape] = classifier.network
         for name in fold:
             beats = cut_beats(records[name][0], experiment.beats)
             matrices[name] = confusion(beats.beat_class, classifier.probabilities(beats))
@@ -191,7 +193,8 @@ def as_row(result: dict) -> dict:
     for number, fold in enumerate(result["folds"], 1):
         done = set(fold) <= matrices.keys()
         row[f"fold{number}_mean_f1"] = scores(matrices, fold).mean_f1 if done else float("nan")
-    row["settings"] = json.dumps({k: result[k] for k in ("beats", "training")})
+    settings = ("beats", "rr_inputs", "training")  # the first runs do not name their RR inputs
+    row["settings"] = json.dumps({k: result[k] for k in settings if k in result})
     return row
 
 
@@ -221,12 +224,13 @@ class Study:
     arms: dict[str, dict]
 
 
-BUDGET = {"epochs": 8, "steps": 40}
+BUDGET = {"epochs": 8, "steps": 40, "teachers": 0}
 """Training in comparisons; the shipped network trains longer. The same for all arms."""
 
 _PLAIN = {"copies": 0, "rare_runs": 0.0, "class_weight_exponent": 0.0, "prior_correction": 0.0}
 _NO_MIXTURE = {"premature": 0.0, "runs": 0.0, "bigeminy": 0.0, "fibrillation": 0.0,
-               "ventricular": 0.0, "fusion": 0.0}  # fmt: skip
+               "ventricular": 0.0, "fusion": 0.0, "groups": 0.0, "always": 0.0}  # fmt: skip
+_NO_PREMATURE = {"premature": 0.0, "runs": 0.0, "bigeminy": 0.0, "groups": 0.0}
 
 
 def _run_arms() -> dict[str, dict]:
@@ -254,7 +258,7 @@ STUDIES = {
             "balanced sampling": _PLAIN | {"sampling": "balanced"},
             "SMOTE": _PLAIN | {"sampling": "SMOTE"},
             "ADASYN": _PLAIN | {"sampling": "ADASYN"},
-            "mechanism": _PLAIN | {"copies": 4},
+            "mechanism": _PLAIN | {"copies": TrainingSettings().copies},
             "mechanism, weights, prior corrected": {},
         },
     ),
@@ -262,13 +266,15 @@ STUDIES = {
         "what does each way of making rare beats bring?",
         {
             "all": {},
-            "no premature beats": {"mixture": {"premature": 0.0, "runs": 0.0, "bigeminy": 0.0}},
-            "no fibrillation": {"mixture": {"fibrillation": 0.0}},
+            "no premature beats": {"mixture": _NO_PREMATURE},
+            "no fibrillation": {"mixture": {"fibrillation": 0.0, "always": 0.0}},
+            "no whole copies of it": {"mixture": {"always": 0.0}},
             "no ventricular beats": {"mixture": {"ventricular": 0.0}},
             "no fusion": {"mixture": {"fusion": 0.0}},
             "no rotation": {"mixture": {"rotation": 0.0, "any_lead": 0.0}},
             "rotation only": {"mixture": _NO_MIXTURE},
-            "groups of early beats": {"mixture": {"groups": 0.25}},
+            "no groups of early beats": {"mixture": {"groups": 0.0}},
+            "premature beats by 15 % or more": {"mixture": {"latest": 0.85}},
         },
     ),
     "run-length": Study(
@@ -284,6 +290,12 @@ STUDIES = {
             "no RR inputs": {"network": {"unseen": ("rr",)}},
         },
     ),
+    "ensemble": Study(
+        "is the mean of five networks better than one, and can one be taught it? (full training)",
+        dict.fromkeys(
+            (*(f"teacher {i}" for i in range(1, 6)), "mean of them", "taught by all of them"), {}
+        ),
+    ),
     "robustness": Study(
         "what do other leads, rates, annotators, amplitudes and noise cost? (full training)",
         dict.fromkeys(
@@ -298,6 +310,8 @@ STUDIES = {
                 "offset 1024, 200 to the mV",
                 "mains hum, half the signal's sd",
                 "muscle noise, a quarter of the signal's sd",
+                "virtual copy: groups of early beats",
+                "virtual copy: fibrillation from end to end",
             ),
             {},
         ),
@@ -344,18 +358,22 @@ def run_study(
         Where results are stored.
     """
     records: dict[BeatSettings, dict[str, Leads]] = {}
-    networks: dict = {}
-    if study in TESTED_CHANGED:
+    trainers: dict = {}
+    if study == "ensemble":
+        from arrhythmia.ensemble import run_ensemble
+
+        run_ensemble(data_dir, folder=folder)
+    elif study == "robustness":
         from arrhythmia.robustness import run_robustness
 
         for seed in seeds:
-            run_robustness(data_dir, TrainingSettings(), seed, folder)
+            run_robustness(data_dir, replace(TrainingSettings(), teachers=0), seed, folder)
     for experiment in [] if study in TESTED_CHANGED else experiments(study, seeds):
         if experiment.stored(folder) is None:
             if experiment.beats not in records:
                 records[experiment.beats] = prepare_records(DS1, data_dir, experiment.beats)
             print(f"{study}: {experiment.arm}, seed {experiment.seed}", flush=True)
-            run_experiment(experiment, records[experiment.beats], folder, networks=networks)
+            run_experiment(experiment, records[experiment.beats], folder, trainers=trainers)
             write_table(folder, table)
         else:
             print(f"{study}: {experiment.arm}, seed {experiment.seed}: stored", flush=True)

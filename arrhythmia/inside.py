@@ -21,7 +21,7 @@ from arrhythmia.evaluation import prediction_table, summary
 from arrhythmia.files import whole_file
 from arrhythmia.labels import DS1, DS2
 from arrhythmia.records import read_record
-from arrhythmia.training import fit
+from arrhythmia.training import fit_taught
 
 INSIDE = MODELS_FOLDER / "inside"
 BLOCKS_S = (300.0, 60.0)
@@ -79,7 +79,7 @@ def run_inside(
     block_s: float,
     seed: int = 0,
     folder: Path = INSIDE,
-    verbose: int = 2,
+    verbose: bool = True,
 ) -> dict:
     """Train on all 44 records but every sixth block, score those blocks, and write the figures.
 
@@ -96,7 +96,7 @@ def run_inside(
     folder : Path
         Where ``metrics-300.json`` (after the length of a block) is written. The network is not
         kept: it has seen DS2.
-    verbose : int
+    verbose : bool
         As for `arrhythmia.training.fit`.
 
     Returns
@@ -110,7 +110,7 @@ def run_inside(
     training: dict[str, Leads] = {}
     for number, name in enumerate(names):
         training |= pieces(records[name], number, block_s)
-    classifier, _ = fit(training, beat_settings, settings, seed, verbose)
+    classifier, _ = fit_taught(training, beat_settings, settings, seed, verbose)
     tables = []
     for number, name in enumerate(names):
         sample, symbol = reference_beats(read_record(name, data_dir))

@@ -30,10 +30,16 @@ class Annotation(NamedTuple):
         Place of each mark, in samples of the record.
     symbol : ndarray of str, shape (marks,)
         WFDB symbol of each mark.
+    note : ndarray of str, shape (marks,), optional
+        What the annotator wrote, such as the rhythm that begins here (``"(AFIB"``).
+    subtype : ndarray of int, shape (marks,), optional
+        WFDB's subtype: of a mark ``~``, which leads are noisy (0 for none).
     """
 
     sample: np.ndarray
     symbol: np.ndarray
+    note: np.ndarray | None = None
+    subtype: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -204,7 +210,12 @@ def _read_annotation(path: Path, annotator: str) -> Annotation | None:
         read = wfdb.rdann(str(path), annotator)
     except Exception as error:  # wfdb raises many kinds for a damaged annotation file
         raise InputError(f"'{file}' is not a WFDB annotation file ({error})") from error
-    return Annotation(np.asarray(read.sample, dtype=int), np.asarray(read.symbol, dtype=str))
+    return Annotation(
+        np.asarray(read.sample, dtype=int),
+        np.asarray(read.symbol, dtype=str),
+        np.asarray([note.rstrip("\0") for note in read.aux_note], dtype=str),
+        np.asarray(read.subtype, dtype=int),
+    )
 
 
 __all__ = [

@@ -54,6 +54,50 @@ def evaluate_model(
     return figures, is_first
 
 
+def teacher_folders(folder: str | Path) -> list[Path]:
+    """Where ``train`` keeps the networks that taught a model: beside it."""
+    folder = Path(folder)
+    return sorted(folder.parent.glob(f"{folder.name}-teacher[0-9]"))
+
+
+def over_seeds(folder: str | Path) -> dict[str, list[float]] | None:
+    """Figures on DS2 of the networks that taught a model: the same training, a seed each.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of the model.
+
+    Returns
+    -------
+    dict or None
+        Name of each figure to its value for each seed; None unless all were evaluated.
+    """
+    found: dict[str, list[float]] = {}
+    folders = teacher_folders(folder)
+    if not folders or not all((each / "metrics.json").is_file() for each in folders):
+        return None
+    for each in folders:
+        figures = json.loads((each / "metrics.json").read_text(encoding="utf-8"))
+        aami = figures["aami"]
+        values = {"accuracy": aami["accuracy"], "mean F1": aami["mean_f1"]}
+        values |= {f"{c} F1": v for c, v in zip(aami["classes"], aami["f1"], strict=True)}
+        values["S F1 without 232"] = figures["S_without_232"]["f1"]
+        values["F F1 without 213"] = figures["F_without_213"]["f1"]
+        for name, value in values.items():
+            found.setdefault(name, []).append(value)
+    return found
+
+
+def format_seeds(found: dict[str, list[float]]) -> str:
+    """Table of `over_seeds`: mean, standard deviation, and each seed."""
+    lines = [f"{'':18} {'mean':>6} {'sd':>6}   each"]
+    for name, values in found.items():
+        each = " ".join(f"{v:.3f}" for v in values)
+        lines.append(f"{name:18} {np.mean(values):6.3f} {np.std(values, ddof=1):6.3f}   {each}")
+    return "\n".join(lines)
+
+
 def write_results(folder: str | Path, table: pd.DataFrame, prefix: str = "") -> dict:
     """Write ``predictions.csv``, ``metrics.json`` and ``confusion.png``.
 
@@ -73,7 +117,7 @@ def write_results(folder: str | Path, table: pd.DataFrame, prefix: str = "") -> 
     """
     from matplotlib.figure import Figure
 
-    from arrhythmia.plotting import plot_confusion
+    from arrhythmia.charts import plot_confusion
 
     figures = summary(table)
     figure = Figure(figsize=(11, 5), layout="constrained")

@@ -5,19 +5,21 @@ Networks are trained on recordings as they are, by folds; only what they are tes
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from scipy.signal import resample_poly
 
-from arrhythmia.batches import TrainingSettings, prepare_records
-from arrhythmia.beats import BeatSettings, reference_beats
+from arrhythmia.augmentation import Donors, Mixture, virtual_copy
+from arrhythmia.batches import Leads, TrainingSettings, prepare_records
+from arrhythmia.beats import BeatSettings, Prepared, cut_beats, reference_beats
 from arrhythmia.experiments import EXPERIMENTS, STUDIES, Experiment, confusion, store
 from arrhythmia.labels import DS1, class_numbers
-from arrhythmia.records import Annotation, Record, lead_names, read_record
+from arrhythmia.records import Record, lead_names, read_record
 from arrhythmia.training import out_of_fold
 
 STUDY = "robustness"
@@ -30,9 +32,8 @@ def at_rate(record: Record, fs: float) -> Record:
     signal = resample_poly(record.signal, ratio.numerator, ratio.denominator)
     marks = np.rint(record.annotation.sample * float(ratio)).astype(int)
     marks = np.minimum(marks, len(signal) - 1)
-    return replace(
-        record, signal=signal, fs=fs, annotation=Annotation(marks, record.annotation.symbol)
-    )
+    annotation = record.annotation._replace(sample=marks)
+    return replace(record, signal=signal, fs=fs, annotation=annotation)
 
 
 def marks_moved(record: Record, rng: np.random.Generator, seconds: float = 0.06) -> Record:
@@ -40,7 +41,7 @@ def marks_moved(record: Record, rng: np.random.Generator, seconds: float = 0.06)
     sample = record.annotation.sample
     moved = sample + np.rint(rng.uniform(-seconds, seconds, len(sample)) * record.fs).astype(int)
     moved = np.maximum.accumulate(np.clip(moved, 0, len(record.signal) - 1))
-    return replace(record, annotation=Annotation(moved, record.annotation.symbol))
+    return replace(record, annotation=record.annotation._replace(sample=moved))
 
 
 def with_mains(record: Record, fs: float = 50.0, share: float = 0.5) -> Record:
@@ -72,6 +73,20 @@ CHANGES: dict[str, Change] = {
 
 SECOND_LEAD = "second lead"
 
+RHYTHMS = {
+    "virtual copy: groups of early beats": "groups",
+    "virtual copy: fibrillation from end to end": "always",
+}
+"""Rhythms that DS1 has in no record, or in two: made from the held-out record (see
+`arrhythmia.augmentation.Mixture`)."""
+
+
+def with_rhythm(leads: Leads, kind: str, rng: np.random.Generator) -> Prepared:
+    """A virtual copy of a record in which nothing but the rhythm is changed."""
+    nothing = {f.name: 0.0 for f in fields(Mixture)}
+    mixture = Mixture(**nothing | {"as_it_is": 1.0, kind: 1.0})
+    return virtual_copy(leads, Donors({}), mixture, BeatSettings(), rng)
+
 
 def run_robustness(
     data_dir: str | Path | None,
@@ -96,14 +111,18 @@ def run_robustness(
     planned = {arm: Experiment(STUDY, arm, settings, seed=seed) for arm in arms}
     if all(e.file(folder).is_file() and e.stored(folder, own=True) for e in planned.values()):
         return
-    beats = BeatSettings()
+    began, beats = time.perf_counter(), BeatSettings()
     records = prepare_records(DS1, data_dir, beats)
     found: dict[str, dict[str, np.ndarray]] = {arm: {} for arm in arms}
     experiment = planned["as recorded"]
     trained = out_of_fold(records, beats, settings, seed, experiment.folds)
     for fold, classifier in zip(experiment.folds, trained, strict=True):
         for name in fold:
-            for arm in arms:
+            for arm, kind in RHYTHMS.items():
+                rng = np.random.default_rng((seed, int(name)))
+                copy = cut_beats(with_rhythm(records[name], kind, rng), beats)
+                found[arm][name] = confusion(copy.beat_class, classifier.probabilities(copy))
+            for arm in (SECOND_LEAD, *CHANGES):
                 lead = lead_names(name, data_dir)[-1] if arm == SECOND_LEAD else None
                 record = read_record(name, data_dir, lead)
                 rng = np.random.default_rng((seed, int(name)))
@@ -111,5 +130,6 @@ def run_robustness(
                 numbers = class_numbers(reference_beats(record)[1])
                 probabilities = classifier.probabilities(classifier.find_beats(record))
                 found[arm][name] = confusion(numbers, probabilities)
+    seconds = round(time.perf_counter() - began, 1)
     for arm, one in planned.items():
-        store(one, found[arm], seconds=0.0, folder=folder)
+        store(one, found[arm], seconds, folder)  # of all arms together

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from arrhythmia.beats import Beats, BeatSettings, cut_beats, reference_beats
 from arrhythmia.classifier import Classifier, ModelSettings
 from arrhythmia.errors import InputError
 from arrhythmia.labels import BEAT_CLASSES, DS1, DS2, PACED
-from arrhythmia.model import build_network
+from arrhythmia.model import build_network, side_by_side
 from arrhythmia.records import read_record
 from arrhythmia.sequences import RR_INPUTS
 
@@ -35,6 +36,10 @@ FOLDS = (
 )
 """DS1 in folds of whole records (201's patient is also 202, which is in DS2), arranged so
 that each holds some of every class where DS1 allows it: E is in 207 alone."""
+
+
+TEACHER_SEEDS = 100
+"""The teachers of seed 0 have seeds 100, 101 …, those of seed 1 200, 201 …"""
 
 
 def correct_priors(network: keras.Model, seen: np.ndarray, real: np.ndarray, share: float) -> None:
@@ -63,13 +68,60 @@ def correct_priors(network: keras.Model, seen: np.ndarray, real: np.ndarray, sha
     scores.set_weights([kernel, bias + share * np.log(ratio)])
 
 
+class Trainer:
+    """A network that can be trained time and again: tracing one takes as long as many epochs.
+
+    Parameters
+    ----------
+    samples : int
+        Samples of a segment.
+    settings : TrainingSettings
+        Shape of the network, its loss, and how its learning rate goes.
+    """
+
+    def __init__(self, samples: int, settings: TrainingSettings) -> None:
+        self.samples, self.settings = samples, settings
+        self.network = self._fresh()
+        self.compiled = side_by_side(self.network)
+        self.compiled.compile(
+            optimizer=keras.optimizers.AdamW(
+                _learning_rate(settings), weight_decay=settings.weight_decay, clipnorm=1.0
+            ),
+            loss=_loss(settings.focal_gamma),
+            weighted_metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
+        )
+
+    def train(self, batches: RunBatches, verbose: bool = False) -> pd.DataFrame:
+        """Train from fresh weights, and give loss and accuracy of each epoch's last batch."""
+        import pandas as pd
+
+        for variable, start in zip(self.network.variables, self._fresh().variables, strict=True):
+            variable.assign(start)
+        for variable in self.compiled.optimizer.variables:
+            variable.assign(np.zeros(variable.shape))
+        rows = []
+        for epoch in range(1, self.settings.epochs + 1):
+            self.compiled.reset_metrics()
+            for step in range(len(batches)):
+                figures = self.compiled.train_on_batch(*batches[step], return_dict=True)
+            batches.on_epoch_end()
+            rows.append({"epoch": epoch} | {k: float(figures[k]) for k in ("loss", "accuracy")})
+            if verbose:
+                print("epoch {epoch}: loss {loss:.4f}, accuracy {accuracy:.4f}".format(**rows[-1]),
+                      flush=True)  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def _fresh(self) -> keras.Model:
+        return build_network(self.samples, len(RR_INPUTS), self.settings.network)
+
+
 def fit(
     records: dict[str, Leads],
     beat_settings: BeatSettings,
     settings: TrainingSettings,
     seed: int,
-    verbose: int = 0,
-    network: keras.Model | None = None,
+    verbose: bool = False,
+    trainer: Trainer | None = None,
     teachers: Sequence[Classifier] = (),
 ) -> tuple[Classifier, pd.DataFrame]:
     """Train a network on some records.
@@ -84,11 +136,10 @@ def fit(
         How the network is trained.
     seed : int
         Of the weights, the virtual copies and the batches.
-    verbose : int
-        As for Keras: 0 is silent, 1 a progress bar, 2 a line for each epoch.
-    network : keras.Model, optional
-        The network of an earlier call with the same settings, to be started anew: tracing
-        one takes as long as many epochs.
+    verbose : bool
+        Print a line for each epoch.
+    trainer : Trainer, optional
+        One of an earlier call with settings of the same shape. Its network is taken over.
     teachers : sequence of Classifier
         Learn the mean of their probabilities instead of the classes (Hinton et al.,
         arXiv:1503.02531, at temperature 1): one network then stands for several.
@@ -97,10 +148,8 @@ def fit(
     -------
     classifier : Classifier
     history : pandas.DataFrame
-        A row an epoch: ``epoch``, ``loss``, ``accuracy``.
+        A row an epoch: ``epoch``, and ``loss`` and ``accuracy`` of its last batch.
     """
-    import pandas as pd
-
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     teacher = None
@@ -115,61 +164,78 @@ def fit(
         from arrhythmia.oversampling import oversample
 
         beats = oversample(beats, settings.network.run, settings.sampling, seed)
-    fresh = build_network(beat_settings.length, len(RR_INPUTS), settings.network)
-    if network is None:
-        network = fresh
-        _compile(network, settings, taught=bool(teachers))
-    else:
-        for variable, start in zip(network.variables, fresh.variables, strict=True):
-            variable.assign(start)
-        for variable in network.optimizer.variables:
-            variable.assign(np.zeros(variable.shape))
     batches = RunBatches(beats, settings, seed)
-    history = network.fit(batches, epochs=settings.epochs, verbose=verbose, shuffle=False)
+    trainer = trainer or Trainer(beat_settings.length, settings)
+    keras.utils.set_random_seed(seed)
+    history = trainer.train(batches, verbose)
+    network = trainer.network
     if not teachers:  # whose probabilities are corrected already
         classes = np.concatenate([first.beat_class for first, _ in records.values()])
         real = np.bincount(classes[classes >= 0], minlength=len(BEAT_CLASSES)) / len(classes)
         seen = batches.shares * batches.weights[:-1]
         correct_priors(network, seen, real, settings.prior_correction)
-    table = pd.DataFrame(history.history)[["loss", "accuracy"]]
-    table.insert(0, "epoch", np.arange(1, len(table) + 1))
     facts = settings.as_dict() | {"records": list(records)}
     if teachers:
         facts["teacher_seeds"] = [t.settings.seed for t in teachers]
     model = ModelSettings(beat_settings, settings.network.run, seed, facts)
-    return Classifier(network, model), table
+    return Classifier(network, model, teachers), history
 
 
-def _compile(network: keras.Model, settings: TrainingSettings, taught: bool = False) -> None:
+def _learning_rate(settings: TrainingSettings) -> keras.optimizers.schedules.CosineDecay:
     warm_up = min(100, settings.epochs * settings.steps // 4)
-    rate = keras.optimizers.schedules.CosineDecay(
+    return keras.optimizers.schedules.CosineDecay(
         settings.learning_rate / 20,
         settings.epochs * settings.steps - warm_up,
         alpha=0.02,
         warmup_target=settings.learning_rate,
         warmup_steps=warm_up,
     )
-    network.compile(
-        optimizer=keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, clipnorm=1.0),
-        loss="categorical_crossentropy" if taught else _loss(settings.focal_gamma),
-        weighted_metrics=[
-            keras.metrics.CategoricalAccuracy("accuracy")
-            if taught
-            else keras.metrics.SparseCategoricalAccuracy("accuracy")
-        ],
-    )
 
 
-def _loss(gamma: float | None) -> keras.Loss | str:
+def _loss(gamma: float | None) -> keras.Loss:
     if gamma is None:
-        return "sparse_categorical_crossentropy"
-    focal = keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=gamma, reduction=None)
+        return keras.losses.CategoricalCrossentropy()
+    return keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=gamma)
 
-    def focal_loss(beat_class: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
-        one_hot = tf.one_hot(tf.cast(beat_class, tf.int32), len(BEAT_CLASSES))
-        return focal(one_hot, probabilities)
 
-    return focal_loss
+def fit_taught(
+    records: dict[str, Leads],
+    beat_settings: BeatSettings,
+    settings: TrainingSettings,
+    seed: int,
+    verbose: bool = False,
+    trainer: Trainer | None = None,
+) -> tuple[Classifier, pd.DataFrame]:
+    """Train ``settings.teachers`` networks, then the one that learns what they say on average.
+
+    Without teachers this is `fit`, with the same parameters and results. Each teacher has a seed
+    of its own, and so other weights, virtual copies and batches.
+    """
+    trainer = trainer or Trainer(beat_settings.length, settings)
+    teachers = fit_teachers(records, beat_settings, settings, seed, verbose, trainer)
+    return fit(records, beat_settings, settings, seed, verbose, trainer, teachers)
+
+
+def fit_teachers(
+    records: dict[str, Leads],
+    beat_settings: BeatSettings,
+    settings: TrainingSettings,
+    seed: int,
+    verbose: bool = False,
+    trainer: Trainer | None = None,
+) -> list[Classifier]:
+    """The teachers of `fit_taught`: networks of the same shape, trained one after the other."""
+    trainer = trainer or Trainer(beat_settings.length, settings)
+    teachers, alone = [], replace(settings, teachers=0)
+    for number in range(settings.teachers):
+        own_seed = TEACHER_SEEDS * (seed + 1) + number
+        if verbose:
+            print(f"teacher {number + 1} of {settings.teachers}", flush=True)
+        one, _ = fit(records, beat_settings, alone, own_seed, verbose, trainer)
+        network = keras.models.clone_model(one.network)  # the trainer's own is trained anew
+        network.set_weights(one.network.get_weights())
+        teachers.append(Classifier(network, one.settings))
+    return teachers
 
 
 def train(
@@ -177,8 +243,7 @@ def train(
     settings: TrainingSettings | None = None,
     seed: int = 0,
     names: Sequence[str] = DS1,
-    verbose: int = 1,
-    teachers: Sequence[Classifier] = (),
+    verbose: bool = True,
 ) -> tuple[Classifier, pd.DataFrame]:
     """Train the network on DS1.
 
@@ -192,7 +257,7 @@ def train(
         Random seed.
     names : sequence of str
         Records of DS1 to train on, all of them by default.
-    verbose, teachers
+    verbose
         As for `fit`.
 
     Raises
@@ -206,7 +271,7 @@ def train(
     beat_settings = BeatSettings()
     records = prepare_records(names, data_dir, beat_settings)
     settings = settings or TrainingSettings()
-    return fit(records, beat_settings, settings, seed, verbose, teachers=teachers)
+    return fit_taught(records, beat_settings, settings, seed, verbose)
 
 
 def out_of_fold(
@@ -215,8 +280,8 @@ def out_of_fold(
     settings: TrainingSettings,
     seed: int,
     folds: Sequence[Sequence[str]] = FOLDS,
-    verbose: int = 0,
-    network: keras.Model | None = None,
+    verbose: bool = False,
+    trainer: Trainer | None = None,
 ) -> Iterator[Classifier]:
     """Train a network for each fold on the records of the others.
 
@@ -224,7 +289,7 @@ def out_of_fold(
     ----------
     records : dict
         All of them, as `prepare_records` gives them.
-    beat_settings, settings, seed, verbose, network
+    beat_settings, settings, seed, verbose, trainer
         As for `fit`.
     folds : sequence of sequence of str
         Names of records; each fold in turn is left out of training.
@@ -235,14 +300,15 @@ def out_of_fold(
         In the order of ``folds``. Each takes over the network of the one before: use it, or
         copy its weights, before asking for the next.
     """
+    trainer = trainer or Trainer(beat_settings.length, settings)
     for fold in folds:
         others = {name: leads for name, leads in records.items() if name not in fold}
-        classifier, _ = fit(others, beat_settings, settings, seed, verbose, network)
-        network = classifier.network
-        yield classifier
+        yield fit_taught(others, beat_settings, settings, seed, verbose, trainer)[0]
 
 
-def predict_folds(data_dir: str | Path | None, model: ModelSettings) -> pd.DataFrame:
+def predict_folds(
+    data_dir: str | Path | None, model: ModelSettings
+) -> tuple[pd.DataFrame, dict[str, dict[str, np.ndarray]]]:
     """Out-of-fold predictions for all of DS1 with the settings of a saved model.
 
     Parameters
@@ -254,8 +320,10 @@ def predict_folds(data_dir: str | Path | None, model: ModelSettings) -> pd.DataF
 
     Returns
     -------
-    pandas.DataFrame
+    predictions : pandas.DataFrame
         As `arrhythmia.evaluation.predict_records` gives it.
+    teachers : dict
+        What each teacher (``"teacher 1"`` …) gives each record: probabilities (beats, 5).
     """
     import pandas as pd
 
@@ -263,12 +331,16 @@ def predict_folds(data_dir: str | Path | None, model: ModelSettings) -> pd.DataF
 
     records = prepare_records(DS1, data_dir, model.beats)
     settings = TrainingSettings.from_dict(model.training)
-    trained = out_of_fold(records, model.beats, settings, model.seed, FOLDS, 2)
-    found, tables = {}, []
+    trained = out_of_fold(records, model.beats, settings, model.seed, FOLDS, verbose=True)
+    found: dict[str, dict[str, np.ndarray]] = {}
     for fold, classifier in zip(FOLDS, trained, strict=True):
+        voices = {f"teacher {i}": t for i, t in enumerate(classifier.teachers, 1)}
         for name in fold:
-            found[name] = classifier.probabilities(cut_beats(records[name][0], model.beats))
+            beats = cut_beats(records[name][0], model.beats)
+            for voice, each in {"itself": classifier, **voices}.items():
+                found.setdefault(voice, {})[name] = each.probabilities(beats)
+    own, tables = found.pop("itself"), []
     for name in DS1:
         sample, symbol = reference_beats(read_record(name, data_dir))
-        tables.append(prediction_table(name, sample, symbol, found[name]))
-    return pd.concat(tables, ignore_index=True)
+        tables.append(prediction_table(name, sample, symbol, own[name]))
+    return pd.concat(tables, ignore_index=True), found

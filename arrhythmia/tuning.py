@@ -80,7 +80,7 @@ def open_study(folder: Path = TUNING) -> optuna.Study:
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # says of a failure where, at length
     folder.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(folder / "journal.log"))),
@@ -145,7 +145,7 @@ def tune(
     again = resume(study)
     print(f"{len(study.trials)} trials in '{folder}', {again} to be run again", flush=True)
     records = prepare_records(DS1, data_dir, BeatSettings())
-    networks: dict = {}
+    trainers: dict = {}
 
     def objective(trial: optuna.Trial) -> float:
         experiment = Experiment(STUDY, f"trial {trial.number:03d}", suggest(trial))
@@ -156,7 +156,7 @@ def tune(
                   flush=True)  # fmt: skip
             return trial.should_prune()
 
-        result = run_experiment(experiment, records, experiments, after_fold, networks)
+        result = run_experiment(experiment, records, experiments, after_fold, trainers)
         row = write_experiments(experiments, table).query("study == @STUDY and arm == @arm",
             local_dict={"STUDY": STUDY, "arm": experiment.arm}).iloc[0]  # fmt: skip
         if result.get("stopped"):

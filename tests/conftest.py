@@ -232,9 +232,10 @@ def tiny_model(synthetic_dir: Path, tmp_path_factory: pytest.TempPathFactory) ->
         steps=24,
         batch=32,
         learning_rate=1e-2,
+        teachers=1,
     )
     names = tuple(SYNTHETIC_RECORDS)
-    classifier, history = train(synthetic_dir, settings, seed=1, names=names, verbose=0)
+    classifier, history = train(synthetic_dir, settings, seed=1, names=names, verbose=False)
     folder = tmp_path_factory.mktemp("models") / "tiny"
     classifier.save(folder, history.to_csv(index=False))
     return folder

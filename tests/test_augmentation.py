@@ -19,7 +19,8 @@ N, S, V, E, F = range(5)
 MECHANISMS = ("premature", "runs", "bigeminy", "fibrillation", "ventricular", "fusion")
 MADE = {"premature": S, "runs": S, "bigeminy": S, "ventricular": V, "fusion": F}
 STILL = {"rotation": 0.0, "any_lead": 0.0}
-NOTHING = {field.name: 0.0 for field in fields(Mixture) if field.name not in STILL}
+OTHERS = {*STILL, "latest"}
+NOTHING = {field.name: 0.0 for field in fields(Mixture) if field.name not in OTHERS}
 
 Leads = tuple[Prepared, Prepared]
 
@@ -171,6 +172,40 @@ def test_fibrillation_stays_normal_and_is_irregular(normal: Leads) -> None:
         copy = copy_of(normal, Donors({}), only("fibrillation"), seed)
         assert (copy.beat_class == N).all()
         assert irregularity(copy) > 2 * irregularity(normal[0])
+
+
+def test_a_copy_that_always_fibrillates_does_so_from_end_to_end(normal: Leads) -> None:
+    for seed in range(3):
+        copy = copy_of(normal, Donors({}), only("as_it_is", always=1.0), seed)
+        assert (copy.beat_class == N).all()
+        for part in np.array_split(np.diff(copy.marks), 3):
+            change = np.median(np.abs(np.diff(part))) / np.median(part)
+            assert change > 2 * irregularity(normal[0])
+
+
+def test_nobody_who_fibrillates_gets_premature_beats(folder: Path, make_record: MakeRecord) -> None:
+    leads = prepared(make_record(folder, "steady", symbols="N" * 150))
+    irregular = copy_of(leads, Donors({}), only("as_it_is", always=1.0, **STILL))
+    for mechanism in ({"premature": 1.0}, {"runs": 1.0}, {"as_it_is": 1.0, "groups": 1.0}):
+        mixture = Mixture(**(NOTHING | STILL | mechanism))
+        assert (copy_of(leads, Donors({}), mixture).beat_class == S).any()
+        copy = virtual_copy(
+            (irregular, irregular), Donors({}), mixture, SETTINGS, np.random.default_rng(0)
+        )
+        assert (copy.beat_class == S).mean() < 0.05
+
+
+def test_in_groups_early_beats_are_the_majority_and_pauses_end_them(normal: Leads) -> None:
+    for seed in range(3):
+        copy = copy_of(normal, Donors({}), only("as_it_is", groups=1.0, **STILL), seed)
+        is_s = copy.beat_class == S
+        last = np.flatnonzero(is_s)[-1]
+        assert is_s[:last].mean() > 0.5
+        rr = np.diff(copy.marks)
+        ends = np.flatnonzero(is_s[:-1] & ~is_s[1:])
+        assert np.median(rr[ends]) > 1.2 * np.median(rr[:last][is_s[1 : last + 1]])
+        beats = cut_beats(copy, SETTINGS)
+        assert np.median(beats.rr_pre[is_s]) < np.median(beats.rr_pre[~is_s])
 
 
 def test_a_beat_made_ventricular_looks_like_the_donors(mixed: Leads, donors: Donors) -> None:

@@ -17,7 +17,9 @@ from arrhythmia.beats import Beats, BeatSettings
 from arrhythmia.classifier import Classifier, read_settings
 from arrhythmia.errors import InputError
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.model import side_by_side
 from arrhythmia.records import Record, read_record
+from arrhythmia.sequences import network_inputs
 
 if TYPE_CHECKING:
     from arrhythmia.classifier import ModelSettings
@@ -248,3 +250,24 @@ def test_some_beats_alone_get_the_same_probabilities(
     some = tiny_classifier.probabilities(beats, wanted)
     np.testing.assert_allclose(some[wanted], whole[wanted], atol=1e-5)
     assert np.isnan(np.delete(some, wanted, axis=0)).all()
+
+
+def test_beats_side_by_side_get_the_networks_own_probabilities(
+    tiny_classifier: Classifier, synthetic_dir: Path
+) -> None:
+    """The encoder is run over all beats at once, not by ``TimeDistributed`` as it was saved."""
+    inputs = network_inputs(tiny_classifier.find_beats(read_record("208", synthetic_dir)))
+    run = tiny_classifier.settings.run
+    places = np.arange(6 * run).reshape(6, run)
+    batch = [inputs.segments[places], inputs.rr[places]]
+    network = tiny_classifier.network
+    faster = side_by_side(network)
+    np.testing.assert_allclose(faster(batch), network(batch), atol=1e-6)
+    assert all(a is b for a, b in zip(faster.weights, network.weights, strict=True))
+
+
+def test_a_saved_network_holds_no_state_of_its_training(tiny_model: Path) -> None:
+    from arrhythmia.backend import keras
+
+    network = keras.saving.load_model(tiny_model / "model.keras")
+    assert getattr(network, "optimizer", None) is None

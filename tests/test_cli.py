@@ -51,8 +51,8 @@ def test_evaluate_writes_results_and_one_ledger_row(
     table = pd.read_csv(model / "predictions.csv", keep_default_na=False)
     assert figures["beats"] == len(table)
     agree = (table["predicted"] == table["reference"])[table["reference"] != ""].mean()
-    # merging classes can only make more of the beats right
-    assert figures["aami"]["accuracy"] >= agree - 1e-4
+    # merging V and E makes more of the beats right, but for those whose sum overtakes another
+    assert figures["aami"]["accuracy"] == pytest.approx(agree, abs=0.01)
     assert len(read_ledger(model.parent / "ds2_ledger.csv")) == 1
     before = {f.name: f.read_bytes() for f in model.iterdir()}
     assert main(command) == 0

@@ -28,6 +28,7 @@ from arrhythmia.evaluation import (
 from arrhythmia.files import whole_file
 from arrhythmia.labels import BEAT_CLASSES, GROUPINGS, REFERENCE_RECORDS, SYMBOL_CLASS, grouped
 from arrhythmia.records import read_record
+from arrhythmia.reports import format_seeds, over_seeds
 
 if TYPE_CHECKING:
     from arrhythmia.classifier import Classifier
@@ -337,3 +338,22 @@ def test_every_reference_beat_of_every_record_is_predicted(
     unknown = read_record("101", synthetic_dir, annotator="none")
     with pytest.raises(InputError, match="no reference annotation"):
         predict_records(tiny_classifier, [records[1], unknown])
+
+
+# --- several seeds --------------------------------------------------------------------------
+
+
+def test_teachers_are_compared_when_all_were_evaluated(tmp_path: Path) -> None:
+    f1 = [0.5, 0.6, 0.7, 0.8, 0.9]
+    rest = {"S_without_232": {"f1": 0.1}, "F_without_213": {"f1": 0.2}}
+    assert over_seeds(tmp_path / "ds1") is None
+    for number, value in enumerate(f1, 1):
+        folder = tmp_path / f"ds1-teacher{number}"
+        folder.mkdir()
+        assert over_seeds(tmp_path / "ds1") is None
+        aami = {"classes": ["N", "S"], "f1": [0.9, value], "accuracy": 0.9, "mean_f1": value}
+        (folder / "metrics.json").write_text(json.dumps({"aami": aami} | rest))
+    found = over_seeds(tmp_path / "ds1")
+    assert found is not None
+    assert found["S F1"] == found["mean F1"] == f1
+    assert "S F1                0.700  0.158   0.500 0.600 0.700 0.800 0.900" in format_seeds(found)

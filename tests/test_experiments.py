@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import optuna
+import pandas as pd
 import pytest
 
 from arrhythmia import experiments, inside, robustness, tuning
@@ -22,6 +23,7 @@ from arrhythmia.batches import (
     training_beats,
 )
 from arrhythmia.beats import BeatSettings, reference_beats
+from arrhythmia.evaluation import prediction_table
 from arrhythmia.experiments import (
     EXPERIMENTS,
     STUDIES,
@@ -44,7 +46,7 @@ NAMES = ("208", "207", "223", "205")
 TINY_FOLDS = (("208", "207"), ("223", "205"))
 BEATS = BeatSettings()
 SMALL = {
-    "epochs": 1, "steps": 1, "copies": 0, "batch": 4,
+    "epochs": 1, "steps": 1, "copies": 0, "batch": 4, "teachers": 0,
     "network": {"run": 3, "filters": (4,), "kernels": (3,), "features": 4, "units": 2,
                 "bidirectional": False},
 }  # fmt: skip
@@ -228,7 +230,11 @@ def test_balanced_sampling_draws_rare_classes_more_often(records: dict[str, Lead
 
 
 def test_every_change_of_the_robustness_study_exists() -> None:
-    assert set(STUDIES["robustness"].arms) == {*robustness.CHANGES, robustness.SECOND_LEAD}
+    assert set(STUDIES["robustness"].arms) == {
+        *robustness.CHANGES,
+        robustness.SECOND_LEAD,
+        *robustness.RHYTHMS,
+    }
 
 
 @pytest.mark.parametrize("name", robustness.CHANGES)
@@ -286,7 +292,7 @@ def test_inside_patients_are_scored_on_held_out_blocks_alone(
     monkeypatch.setattr(inside, "DS2", ())
     real = inside.pieces
     monkeypatch.setattr(inside, "pieces", lambda *a: real(*a, least=4))
-    figures = inside.run_inside(synthetic_dir, tiny, 5.0, 0, tmp_path, verbose=0)
+    figures = inside.run_inside(synthetic_dir, tiny, 5.0, 0, tmp_path, verbose=False)
     assert figures == json.loads((tmp_path / "metrics-5.json").read_text())
     beats = sum(len(reference_beats(read_record(n, synthetic_dir))[0]) for n in NAMES)
     assert 0 < figures["beats"] < beats / 3
@@ -334,3 +340,33 @@ def test_tuning_stores_each_trial_and_a_summary(
     assert where[2].read_text().count("\n") == 3
     assert json.loads((where[0] / "summary.json").read_text()) == facts
     assert (where[0] / "history.png").stat().st_size > 5000
+
+
+# --- several networks -----------------------------------------------------------------------
+
+
+def test_the_mean_of_several_networks_is_stored_beside_each(
+    tmp_path: Path, synthetic_dir: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from arrhythmia import ensemble
+
+    said = {"101": [0.4, 0.6], "208": [0.9, 0.1]}
+    rows, teachers = [], {"teacher 1": {}, "teacher 2": {}}
+    for name, (n, s) in said.items():
+        sample, symbol = reference_beats(read_record(name, synthetic_dir))
+        own = np.tile([n, s, 0.0, 0.0, 0.0], (len(sample), 1))
+        rows.append(prediction_table(name, sample, symbol, own))
+        teachers["teacher 1"][name] = own
+        teachers["teacher 2"][name] = own[:, [1, 0, 2, 3, 4]] * 0.5
+    monkeypatch.setattr(ensemble, "DS1", tuple(said))
+    monkeypatch.setattr(ensemble, "predict_folds", lambda *_: (pd.concat(rows), teachers))
+    ensemble.run_ensemble(synthetic_dir, tiny_model, tmp_path)
+    found = {}
+    for file in tmp_path.glob("ensemble/*.json"):
+        result = json.loads(file.read_text())
+        found[result["arm"]] = {k: np.sum(m, axis=0) for k, m in result["confusion"].items()}
+    assert set(found) == {"teacher 1", "teacher 2", "mean of them", "taught by all of them"}
+    assert found["teacher 1"]["101"][0] == 0  # all called S
+    assert found["teacher 2"]["101"][1] == 0  # all called N
+    assert found["mean of them"]["101"][0] == 0  # (.4 + .3) / 2 against (.6 + .2) / 2
+    assert not (tiny_model / "folds_metrics.json").exists()

@@ -13,6 +13,15 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 
 from arrhythmia.beats import Beats, BeatSettings, bandpass, find_beats
+from arrhythmia.charts import (
+    plot_class_counts,
+    plot_confusion,
+    plot_history,
+    plot_mean_beats,
+    plot_raw_and_filtered,
+    plot_run_lengths,
+    plot_strip,
+)
 from arrhythmia.explanation import Heatmap
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.plotting import (
@@ -22,12 +31,7 @@ from arrhythmia.plotting import (
     clock,
     ecg_paper,
     heat_colors,
-    plot_class_counts,
-    plot_confusion,
     plot_explained_beat,
-    plot_history,
-    plot_mean_beats,
-    plot_raw_and_filtered,
 )
 from arrhythmia.records import Record
 
@@ -346,3 +350,24 @@ def test_clock(seconds: float, decimals: int, text: str) -> None:
 )
 def test_chance_is_never_certain(probability: float, text: str) -> None:
     assert chance(probability) == text
+
+
+def test_run_lengths_have_a_line_for_each_direction_and_one_to_compare() -> None:
+    lines = {"LSTM": [0.4, 0.5, 0.6], "both": [0.5, 0.6, 0.7], "reference": [0.3]}
+    ax = plot_run_lengths([1, 8, 64], lines)
+    assert [list(line.get_ydata()) for line in ax.lines] == [*list(lines.values())[:2], [0.3, 0.3]]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["1", "8", "64"]
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == list(lines)
+
+
+def test_a_strip_names_both_classes_of_a_beat_called_wrong() -> None:
+    seconds = np.linspace(60, 66, 600)
+    ax = plot_strip(seconds, np.sin(seconds), np.array([61.0, 63.0]), ["N", "S"], ["N", "V"])
+    assert texts(ax) == ["N", "S→V"]
+    assert len(ax.patches) == 1
+    assert ax.patches[0].get_x() < 63 < ax.patches[0].get_x() + ax.patches[0].get_width()
+
+
+def test_whole_seconds_are_two_digits() -> None:
+    assert clock(52.0, 0) == "00:00:52"
+    assert clock(3661.0, 0) == "01:01:01"

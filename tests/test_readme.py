@@ -8,14 +8,20 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import predict
+from arrhythmia import experiments
 from arrhythmia.__main__ import main
 from arrhythmia.benchmark import ROOT
 from arrhythmia.classifier import DEFAULT_MODEL
+from arrhythmia.experiments import STUDIES, TABLE
+from arrhythmia.inside import INSIDE
 from arrhythmia.ledger import model_digest, read_ledger
 from arrhythmia.published import PUBLISHED
+from arrhythmia.reports import over_seeds, teacher_folders
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CARD = (DEFAULT_MODEL / "README.md").read_text(encoding="utf-8")
@@ -33,9 +39,14 @@ def rows(text: str) -> dict[str, list[str]]:
     return found
 
 
+def block(name: str, text: str = README) -> str:
+    """The part of a text between two comments."""
+    return re.search(f"<!-- {name} -->(.*?)<!-- /{name} -->", text, re.DOTALL)[1]
+
+
 @pytest.mark.parametrize("text", [README, CARD], ids=["README", "card"])
 def test_results_table_is_that_of_the_metrics(text: str) -> None:
-    aami, table = METRICS["aami"], rows(text)
+    aami, table = METRICS["aami"], rows(block("results", text))
     for i, name in enumerate(aami["classes"]):
         shown = table[f"{name} (AAMI)"]
         values = [aami[key][i] for key in ("sensitivity", "ppv", "f1")]
@@ -63,6 +74,50 @@ def test_comparison_is_complete() -> None:
         shown = table[f"{system.system} ({system.source})"]
         values = (system.accuracy, system.s_f1, system.v_f1, system.f_f1, system.mean_f1)
         assert shown[:5] == ["–" if v is None else f"{v:.3f}" for v in values]
+
+
+SHOWN = re.findall(r"<!-- study:([\w-]+) -->", README)
+
+
+def test_the_main_studies_are_shown() -> None:
+    assert {"rare-classes", "run-length", "usual-beat", "robustness", "ensemble"} <= set(SHOWN)
+
+
+@pytest.mark.parametrize("study", SHOWN)
+def test_study_tables_are_those_of_the_experiments(study: str) -> None:
+    table = pd.read_csv(TABLE).query("study == @study", local_dict={"study": study})
+    mean = table.groupby("arm").mean(numeric_only=True)
+    shown = {k: v for k, v in rows(block(f"study:{study}")).items() if k in mean.index}
+    assert set(shown) == set(mean.index) & set(STUDIES[study].arms)
+    assert len(shown) >= 5
+    for arm, cells in shown.items():
+        found = mean.loc[arm]
+        assert cells[0] == f"{found['mean_f1']:.3f}"
+        for cell, c in zip(cells[1:4], "SVF", strict=True):
+            assert cell == " / ".join(f"{found[f'{key}_{c}']:.3f}" for key in ("se", "ppv", "f1"))
+
+
+@pytest.mark.parametrize("text", [README, CARD], ids=["README", "card"])
+def test_mean_and_spread_are_those_of_five_seeds(text: str) -> None:
+    found = over_seeds(DEFAULT_MODEL)
+    assert found is not None
+    table = rows(block("seeds", text))
+    for name, values in found.items():
+        assert table[name][0] == f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
+        assert table[name][1:] == [f"{v:.3f}" for v in values]
+    ledger = read_ledger(DEFAULT_MODEL.parent / "ds2_ledger.csv")
+    assert len(teacher_folders(DEFAULT_MODEL)) == 5
+    for folder, value in zip(teacher_folders(DEFAULT_MODEL), found["mean F1"], strict=True):
+        row = next(row for row in ledger if row["digest"] == model_digest(folder))
+        assert float(row["mean_f1"]) == value
+
+
+def test_figures_inside_patients_are_those_of_the_file() -> None:
+    shown = [r for r in block("inside").splitlines() if "every" in r]
+    for line, seconds in zip(shown, (300, 60), strict=True):
+        found = json.loads((INSIDE / f"metrics-{seconds}.json").read_text(encoding="utf-8"))["four"]
+        cells = [c.strip() for c in line.strip("|").split("|")]
+        assert cells[1:3] == [f"{found['accuracy']:.4f}", f"{found['mean_f1']:.3f}"]
 
 
 def test_times_are_those_of_the_benchmark() -> None:
@@ -95,7 +150,7 @@ def test_there_are_commands() -> None:
 
 
 @pytest.mark.database
-@pytest.mark.parametrize("command", [c for c in COMMANDS if " train " not in c])
+@pytest.mark.parametrize("command", [c for c in COMMANDS if not re.search(" train | tune ", c)])
 def test_command(
     command: str, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +170,10 @@ def test_command(
         words += [] if "--from" in words else ["--from", source]  # no network in tests
     if words[0] == "evaluate" and "--folds" in words:
         small_folds(monkeypatch)
+    if words[0] == "ablate":  # what it shows is stored; if not, say so, and do not train for long
+        monkeypatch.setattr(
+            experiments, "run_experiment", lambda *_, **__: pytest.fail("not stored")
+        )
     if words[0] == "benchmark":
         words = ["benchmark", "--only", "record"]
     if words[0] in ("evaluate", "annotate", "benchmark"):
@@ -137,5 +196,5 @@ def small_folds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         training.TrainingSettings,
         "from_dict",
-        lambda facts: replace(whole(facts), epochs=1, steps=4, copies=1),
+        lambda facts: replace(whole(facts), epochs=1, steps=4, copies=1, teachers=0),
     )

@@ -14,6 +14,7 @@ from arrhythmia.records import Record, read_record
 from arrhythmia.sequences import (
     RR_INPUTS,
     covering_runs,
+    irregularity,
     network_inputs,
     rr_inputs,
 )
@@ -155,3 +156,24 @@ def test_neither_units_nor_offset_change_the_inputs(record: Record) -> None:
     others = network_inputs(find_beats(changed, BeatSettings()))
     np.testing.assert_allclose(others.segments, inputs.segments, atol=1e-4)
     np.testing.assert_allclose(others.rr, inputs.rr, atol=1e-5)
+
+
+def test_fibrillation_is_irregular_and_a_slow_change_of_rate_is_not() -> None:
+    rng = np.random.default_rng(0)
+    assert np.median(irregularity(rng.lognormal(0, 0.2, 200))) > 0.15
+    assert irregularity(np.linspace(0.6, 1.0, 200)).max() < 0.02
+    extrasystoles = np.full(200, 0.8)
+    extrasystoles[20::20] = 0.5
+    assert irregularity(extrasystoles).max() < 0.02
+
+
+def test_the_same_prematurity_says_more_in_a_steadier_rhythm() -> None:
+    rng = np.random.default_rng(0)
+    place = RR_INPUTS.index("earliness in units of the irregularity")
+    found = []
+    for spread in (0.005, 0.15):
+        rr = np.exp(rng.normal(0, spread, 60)) * 0.8
+        rr[30] = 0.9 * np.median(rr)
+        found.append(rr_inputs(*intervals(rr), 0.8)[31, place])
+    assert found[0] < -0.8
+    assert -0.3 < found[1] < 0

@@ -35,8 +35,11 @@ from arrhythmia.records import read_record
 from arrhythmia.sequences import RR_INPUTS, network_inputs
 from arrhythmia.training import (
     FOLDS,
+    Trainer,
     correct_priors,
     fit,
+    fit_taught,
+    fit_teachers,
     out_of_fold,
     predict_folds,
     train,
@@ -53,6 +56,7 @@ TINY = TrainingSettings(
     epochs=2,
     steps=1,
     batch=4,
+    teachers=0,
 )
 
 
@@ -96,7 +100,7 @@ def test_no_record_of_ds2_and_no_paced_one_is_trained_on(
     for record in ("101", Path(name).stem):
         make_record(tmp_path, record, symbols="N" * 20)
     with pytest.raises(InputError, match="not for training"):
-        train(tmp_path, TINY, names=("101", name), verbose=0)
+        train(tmp_path, TINY, names=("101", name), verbose=False)
 
 
 def test_records_are_prepared_with_both_leads_the_preferred_one_first(
@@ -232,10 +236,10 @@ def test_a_batch_is_what_the_network_takes(drawn: TrainingBeats) -> None:
     inputs, classes, weights = batches[0]
     assert inputs["segments"].shape[:3] == (TINY.batch, RUN, BEATS.length)
     assert inputs["rr"].shape == (TINY.batch, RUN, len(RR_INPUTS))
-    assert classes.shape == weights.shape == (TINY.batch, RUN)
+    assert classes.shape == (TINY.batch, RUN, len(BEAT_CLASSES))
+    assert weights.shape == (TINY.batch, RUN)
     assert all(np.isfinite(values).all() for values in inputs.values())
-    assert classes.min() >= 0
-    assert classes.max() < len(BEAT_CLASSES)
+    np.testing.assert_array_equal(classes.sum(axis=-1), 1)
 
 
 def test_batches_without_augmentation_are_runs_as_the_classifier_takes_them(
@@ -251,7 +255,7 @@ def test_batches_without_augmentation_are_runs_as_the_classifier_takes_them(
         here = slice(first, first + RUN)
         np.testing.assert_allclose(inputs["segments"][run], expected.segments[here], atol=1e-5)
         np.testing.assert_allclose(inputs["rr"][run], expected.rr[here], atol=1e-5)
-        np.testing.assert_array_equal(classes[run], of_record.beat_class[here])
+        np.testing.assert_array_equal(classes[run].argmax(axis=-1), of_record.beat_class[here])
 
 
 def test_beats_without_a_class_weigh_nothing(records: dict[str, Leads]) -> None:
@@ -265,7 +269,7 @@ def test_beats_without_a_class_weigh_nothing(records: dict[str, Leads]) -> None:
     beats = beats_of(unknown, replace(TINY, copies=0))
     _, classes, weights = RunBatches(beats, replace(TINY, batch=200), seed=0)[0]
     assert (weights == 0).any()
-    assert (classes[weights > 0] > 0).all()
+    assert (classes[weights > 0].argmax(axis=-1) > 0).all()
 
 
 def test_batches_come_from_the_seed_and_differ_between_epochs(drawn: TrainingBeats) -> None:
@@ -335,24 +339,25 @@ def test_a_class_never_seen_keeps_its_score(network: keras.Model) -> None:
     np.testing.assert_allclose(after[2:] / after[2], before[2:] / before[2], rtol=1e-4)
 
 
-Trained = tuple[keras.Model, list[np.ndarray], pd.DataFrame]
+Trained = tuple[Trainer, list[np.ndarray], pd.DataFrame]
 SOME = ("101", "207")
 
 
 def trained(
-    records: dict[str, Leads], names: Sequence[str], seed: int, network: keras.Model | None = None
+    records: dict[str, Leads], names: Sequence[str], seed: int, trainer: Trainer | None = None
 ) -> Trained:
-    """A network, a copy of its weights, and the table of its training.
+    """A trainer, a copy of its weights, and the table of its training.
 
     TensorFlow runs step by step: for a few steps that is quicker than to trace a graph.
     """
     some = {name: records[name] for name in names}
     tf.config.run_functions_eagerly(True)
     try:
-        classifier, table = fit(some, BEATS, TINY, seed, network=network)
+        trainer = trainer or Trainer(BEATS.length, TINY)
+        classifier, table = fit(some, BEATS, TINY, seed, trainer=trainer)
     finally:
         tf.config.run_functions_eagerly(False)
-    return classifier.network, [w.copy() for w in classifier.network.get_weights()], table
+    return trainer, [w.copy() for w in classifier.network.get_weights()], table
 
 
 @pytest.fixture(scope="module")
@@ -379,9 +384,9 @@ def test_a_network_comes_from_its_seed(records: dict[str, Leads], first: Trained
 def test_a_network_started_anew_is_as_good_as_a_new_one(
     records: dict[str, Leads], first: Trained
 ) -> None:
-    network, expected, table = first
-    network, _, _ = trained(records, ("208",), 2, network)
-    _, weights, same_table = trained(records, SOME, 1, network)
+    trainer, expected, table = first
+    trained(records, ("208",), 2, trainer)
+    _, weights, same_table = trained(records, SOME, 1, trainer)
     np.testing.assert_allclose(same_table["loss"], table["loss"], rtol=1e-6)
     for weight, same in zip(expected, weights, strict=True):
         np.testing.assert_allclose(weight, same, atol=1e-6)
@@ -398,7 +403,7 @@ def test_a_network_learns_what_its_teachers_say(records: dict[str, Leads]) -> No
         )
         for seed in (3, 4)
     ]
-    settings = replace(TINY, epochs=1, steps=40, learning_rate=0.05)
+    settings = replace(TINY, epochs=1, steps=120, learning_rate=0.05)
     tf.config.run_functions_eagerly(True)
     try:
         classifier, _ = fit(records, BEATS, settings, 0, teachers=teachers)
@@ -407,6 +412,25 @@ def test_a_network_learns_what_its_teachers_say(records: dict[str, Leads]) -> No
     beats = cut_beats(records["101"][0], BEATS)
     np.testing.assert_allclose(classifier.probabilities(beats).mean(axis=0), said, atol=0.1)
     assert classifier.settings.training["teacher_seeds"] == [3, 4]
+
+
+def test_the_network_shipped_is_taught_by_others(records: dict[str, Leads]) -> None:
+    settings = replace(TINY, teachers=2, epochs=1)
+    some = {name: records[name] for name in SOME}
+    tf.config.run_functions_eagerly(True)
+    try:
+        trainer = Trainer(BEATS.length, settings)
+        classifier, _ = fit_taught(some, BEATS, settings, 0, trainer=trainer)
+        weights = [w.copy() for w in classifier.network.get_weights()]
+        teachers = fit_teachers(some, BEATS, settings, 0, trainer=trainer)
+        same, _ = fit(some, BEATS, settings, 0, trainer=trainer, teachers=teachers)
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert classifier.settings.training["teacher_seeds"] == [100, 101]
+    for weight, again in zip(weights, same.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, again)
+    kernels = [t.network.get_layer("scores").get_weights()[0] for t in teachers]
+    assert not np.array_equal(*kernels)  # each teacher keeps its own weights
 
 
 def test_a_model_notes_how_it_was_trained(tiny_model: Path) -> None:
@@ -435,13 +459,13 @@ def trained_on(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     def remember(records: dict[str, Leads], *_: object, **__: object) -> tuple[object, None]:
         names.append(tuple(records))
         mark = len(names) / 100
-        network = SimpleNamespace(
-            network=None,
-            probabilities=lambda beats: np.full((len(beats), len(BEAT_CLASSES)), mark),
+        teacher = SimpleNamespace(
+            probabilities=lambda beats: np.full((len(beats), len(BEAT_CLASSES)), mark)
         )
-        return network, None
+        return SimpleNamespace(probabilities=teacher.probabilities, teachers=[teacher]), None
 
-    monkeypatch.setattr(training, "fit", remember)
+    monkeypatch.setattr(training, "fit_taught", remember)
+    monkeypatch.setattr(training, "Trainer", lambda *_: None)
     return names
 
 
@@ -463,7 +487,8 @@ def test_predictions_out_of_fold_hold_every_beat_of_every_record(
     monkeypatch.setattr(training, "DS1", NAMES)
     folds = (("101", "208"), ("207", "209"))
     monkeypatch.setattr(training, "FOLDS", folds)
-    table = predict_folds(synthetic_dir, read_settings(tiny_model))
+    table, teachers = predict_folds(synthetic_dir, read_settings(tiny_model))
+    assert set(teachers["teacher 1"]) == set(NAMES)
     assert [set(names) for names in trained_on] == [{"207", "209"}, {"101", "208"}]
     for name in NAMES:
         sample, symbol = reference_beats(read_record(name, synthetic_dir))

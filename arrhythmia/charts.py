@@ -1,0 +1,254 @@
+"""Charts of the study: counts, filtering, mean beats, training, confusion, comparisons, errors.
+
+As in `arrhythmia.plotting`, the functions take what others computed, draw it on ``ax`` (or on a
+new figure where none is given) and return the axes.
+"""
+
+from __future__ import annotations
+
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES
+from arrhythmia.plotting import CLASS_COLORS, CLASS_LINES, clock, new_axes
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+def plot_class_counts(counts: dict[str, dict[str, int]], ax: Axes | None = None) -> Axes:
+    """Bars of the number of beats of every class in each part of the database.
+
+    Parameters
+    ----------
+    counts : dict
+        Part (``"DS1"``) to class to number of beats. The scale is logarithmic.
+    ax : Axes, optional
+        By default those of a new figure.
+    """
+    ax = ax or new_axes((7.0, 3.6))
+    classes = list(dict.fromkeys(c for part in counts.values() for c in part))
+    width = 0.8 / len(counts)
+    shades, hatches = ("#0072B2", "#E69F00", "#009E73", "#CC79A7"), ("", "///", "...", "xxx")
+    for i, (part, numbers) in enumerate(counts.items()):
+        places = np.arange(len(classes)) + (i - (len(counts) - 1) / 2) * width
+        values = [numbers.get(c, 0) for c in classes]
+        bars = ax.bar(
+            places, values, 0.92 * width, label=part, color=shades[i % 4], hatch=hatches[i % 4],
+            edgecolor="w", linewidth=0,
+        )  # fmt: skip
+        ax.bar_label(bars, [f"{v:,}" for v in values], fontsize=8, padding=1)
+    ax.set_yscale("log")
+    ax.set_ylim(0.7, 4 * max(max(part.values()) for part in counts.values()))
+    names = [f"{c}\n{fill(CLASS_NAMES.get(c, ''), 16, break_long_words=False)}" for c in classes]
+    ax.set_xticks(range(len(classes)), names, fontsize=8.5)
+    ax.set_ylabel("beats (logarithmic)")
+    ax.legend(frameon=False)
+    return _plain(ax)
+
+
+def plot_raw_and_filtered(
+    times: np.ndarray,
+    raw: np.ndarray,
+    filtered: np.ndarray,
+    units: str = "mV",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a signal before and after the filter, one over the other.
+
+    Parameters
+    ----------
+    times : ndarray, shape (samples,)
+        Seconds.
+    raw, filtered : ndarray, shape (samples,)
+        In ``units``.
+    units : str
+        For the label.
+    ax : Axes, optional
+        By default those of a new figure.
+    """
+    ax = ax or new_axes((10.0, 3.4))
+    ax.plot(times, raw, color="#D55E00", lw=0.9, alpha=0.8, label="as recorded")
+    ax.plot(times, filtered, color="k", lw=1.1, label="filtered")
+    ax.set(xlabel="time (s)", ylabel=units, xlim=(times[0], times[-1]))
+    ax.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2)
+    return _plain(ax)
+
+
+def plot_mean_beats(
+    times: np.ndarray,
+    means: dict[str, np.ndarray],
+    spreads: dict[str, np.ndarray],
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the mean beat of every class with a band of its spread.
+
+    Parameters
+    ----------
+    times : ndarray, shape (samples,)
+        Seconds from the centre of the QRS.
+    means, spreads : dict
+        Class to an ndarray of shape (samples,): mean, and half the height of its band.
+    ax : Axes, optional
+        By default those of a new figure.
+    """
+    ax = ax or new_axes((7.0, 4.0))
+    for name, mean in means.items():
+        color = CLASS_COLORS.get(name, "k")
+        label = f"{name} – {CLASS_NAMES[name]}" if name in CLASS_NAMES else name
+        ax.plot(times, mean, color=color, ls=CLASS_LINES.get(name, "-"), lw=2, label=label)
+        if name in spreads:
+            band = (mean - spreads[name], mean + spreads[name])
+            ax.fill_between(times, *band, color=color, alpha=0.12, lw=0)
+    ax.axvline(0, color="0.6", lw=0.8, zorder=0)
+    ax.set(
+        xlabel="time from the centre of the QRS (s)",
+        ylabel="standard deviations of a usual beat",
+        xlim=(times[0], times[-1]),
+    )
+    ax.legend(frameon=False, fontsize=9, handlelength=3.2)
+    return _plain(ax)
+
+
+def plot_history(history: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw the course of a training: loss to the left, accuracy to the right.
+
+    Parameters
+    ----------
+    history : pandas.DataFrame
+        A row an epoch: ``epoch``, ``loss``, ``accuracy``.
+    ax : Axes, optional
+        By default those of a new figure. The accuracy has axes of its own over them.
+    """
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    ax = ax or new_axes((7.0, 3.4))
+    right = ax.twinx()
+    loss, accuracy = CLASS_COLORS["V"], CLASS_COLORS["N"]
+    lines = ax.plot(history["epoch"], history["loss"], "o-", color=loss, ms=4, label="loss (left)")
+    lines += right.plot(
+        history["epoch"], history["accuracy"], "s--", color=accuracy, ms=4, label="accuracy (right)"
+    )
+    ax.set(xlabel="epoch", ylabel="weighted cross-entropy")
+    ax.set_ylim(bottom=0)
+    right.set_ylabel("weighted accuracy")
+    right.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(handles=lines, frameon=False, loc="center right")
+    right.spines[["top", "left"]].set_visible(False)
+    return _plain(ax)
+
+
+def plot_confusion(
+    confusion: np.ndarray, classes: tuple[str, ...], ax: Axes | None = None, title: str = ""
+) -> Axes:
+    """Draw a confusion matrix: beats, and their share of the reference class.
+
+    Parameters
+    ----------
+    confusion : ndarray of int, shape (classes, classes)
+        Beats by reference class (row) and predicted class (column).
+    classes : tuple of str
+        Names of rows and columns.
+    ax : Axes, optional
+        By default those of a new figure.
+    title : str
+        Above the matrix.
+    """
+    ax = ax or new_axes((1.05 * len(classes) + 0.9, 0.85 * len(classes) + 1.0))
+    support = confusion.sum(axis=1, keepdims=True)
+    shares = confusion / np.maximum(support, 1)
+    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), beats in np.ndenumerate(confusion):
+        share = f"{100 * shares[row, column]:.1f} %" if support[row] else "–"
+        ax.text(
+            column, row, f"{beats:,}\n{share}", ha="center", va="center", fontsize=9,
+            fontweight="bold" if row == column else "normal",
+            color="w" if shares[row, column] > 0.5 else "k",
+        )  # fmt: skip
+    ax.set_xticks(range(len(classes)), classes)
+    ax.set_yticks(range(len(classes)), classes)
+    ax.set(xlabel="predicted", ylabel="reference")
+    ax.set_title(title, fontsize=11)
+    ax.tick_params(length=0)
+    ax.set_xticks(np.arange(1, len(classes)) - 0.5, minor=True)
+    ax.set_yticks(np.arange(1, len(classes)) - 0.5, minor=True)
+    ax.grid(which="minor", color="w", lw=2)
+    ax.tick_params(which="minor", length=0)
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def plot_run_lengths(
+    lengths: list[int], mean_f1: dict[str, list[float]], ax: Axes | None = None
+) -> Axes:
+    """Draw mean F1 against the number of beats that the network reads together.
+
+    Parameters
+    ----------
+    lengths : list of int
+        Beats.
+    mean_f1 : dict
+        A line each: its name to its values, one for each length; one value for a horizontal
+        line to compare with.
+    ax : Axes, optional
+        By default those of a new figure.
+    """
+    ax = ax or new_axes((6.5, 3.4))
+    styles = ("o-", "s--", "^-.")
+    for (name, values), style, c in zip(mean_f1.items(), styles, BEAT_CLASSES, strict=False):
+        if len(values) == 1:
+            ax.axhline(values[0], color="0.4", ls=":", label=name)
+        else:
+            ax.plot(lengths, values, style, color=CLASS_COLORS[c], ms=5, label=name)
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(lengths, [str(n) for n in lengths])
+    ax.set(xlabel="beats read together", ylabel="mean F1, DS1 by folds")
+    ax.legend(frameon=False, fontsize=9)
+    return _plain(ax)
+
+
+def plot_strip(
+    seconds: np.ndarray,
+    signal: np.ndarray,
+    marks: np.ndarray,
+    truth: list[str],
+    said: list[str],
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a stretch of ECG with the class of each beat, and below it another one given to it.
+
+    Parameters
+    ----------
+    seconds, signal : ndarray, shape (samples,)
+        Time from the start of the record, and the signal in its units.
+    marks : ndarray of float, shape (beats,)
+        Time of each beat.
+    truth, said : list of str
+        Reference and predicted class of each beat. Where they differ, both are shown and the
+        beat is shaded.
+    ax : Axes, optional
+        By default those of a new figure.
+    """
+    ax = ax or new_axes((10.0, 1.9))
+    ax.plot(seconds, signal, "k", lw=0.7)
+    top = ax.get_xaxis_transform()
+    for mark, right, given in zip(marks, truth, said, strict=True):
+        wrong = right != given
+        if wrong:
+            ax.axvspan(mark - 0.25, mark + 0.25, color="0.88", lw=0)
+        text = f"{right}\u2192{given}" if wrong else right
+        weight = "bold" if wrong else "normal"
+        ax.text(mark, 1.02, text, transform=top, ha="center", fontsize=8, fontweight=weight)
+    ax.set_xlim(seconds[0], seconds[-1])
+    ticks = np.arange(np.ceil(seconds[0]), seconds[-1], 2.0)
+    ax.set_xticks(ticks, [clock(s, 0) for s in ticks], fontsize=8)
+    return _plain(ax)
+
+
+def _plain(ax: Axes) -> Axes:
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
