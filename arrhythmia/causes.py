@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from arrhythmia.beats import reference_beats
-from arrhythmia.evaluation import PROBABILITY_COLUMNS
-from arrhythmia.labels import BEAT_CLASSES, GROUPINGS, grouped, grouping_numbers
+from arrhythmia.evaluation import truth_and_found
+from arrhythmia.labels import GROUPINGS
 from arrhythmia.records import Record, read_record
 
 CAUSES = (
@@ -87,14 +87,11 @@ def errors_by_cause(table: pd.DataFrame, data_dir: str | Path | None = None) -> 
         ``most_frequent`` (the two most frequent confusions) and ``records`` (the three with
         most errors).
     """
-    names, parts = GROUPINGS["aami"], []
-    numbers = grouping_numbers("aami")
+    classes, parts = list(GROUPINGS["aami"]), []
     for name, rows in table.groupby("record", sort=False):
         rows = rows.assign(cause=beat_causes(read_record(str(name), data_dir)))
         rows = rows[rows["reference"] != ""]
-        truth = numbers[[BEAT_CLASSES.index(c) for c in rows["reference"]]]
-        said = grouped(rows[list(PROBABILITY_COLUMNS)].to_numpy(), "aami").argmax(axis=1)
-        classes = list(names)
+        truth, said = truth_and_found(rows, "aami")
         confusions = [f"{classes[t]} called {classes[s]}" for t, s in zip(truth, said, strict=True)]
         parts.append(rows[["record", "cause"]].assign(wrong=truth != said, confusion=confusions))
     beats, found = pd.concat(parts), []

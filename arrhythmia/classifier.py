@@ -113,7 +113,7 @@ class Classifier:
     settings : ModelSettings
         Preprocessing and facts of the training.
     teachers : sequence of Classifier
-        Those that taught it, while it is in memory; they are not saved.
+        Those that taught it, while it is in memory; `save` does not keep them.
 
     Examples
     --------

@@ -67,6 +67,24 @@ def score(confusion: np.ndarray, classes: tuple[str, ...]) -> Scores:
     )  # fmt: skip
 
 
+def truth_and_found(known: pd.DataFrame, grouping: str) -> tuple[np.ndarray, np.ndarray]:
+    """Reference and predicted class of beats, as places in a grouping.
+
+    Parameters
+    ----------
+    known : pandas.DataFrame
+        Rows of `predict_records` that have a reference class.
+    grouping : str
+        A key of `arrhythmia.labels.GROUPINGS`.
+
+    Returns
+    -------
+    truth, found : ndarray of int, shape (beats,)
+    """
+    truth = grouping_numbers(grouping)[[BEAT_CLASSES.index(c) for c in known["reference"]]]
+    return truth, grouped(known[list(PROBABILITY_COLUMNS)].to_numpy(), grouping).argmax(axis=1)
+
+
 def confusion_matrices(table: pd.DataFrame, grouping: str) -> dict[str, np.ndarray]:
     """Confusion matrix of every record.
 
@@ -82,10 +100,9 @@ def confusion_matrices(table: pd.DataFrame, grouping: str) -> dict[str, np.ndarr
     dict
         Record name to an ndarray of int, shape (classes, classes).
     """
-    numbers, size = grouping_numbers(grouping), len(GROUPINGS[grouping])
+    size = len(GROUPINGS[grouping])
     known = table[table["reference"] != ""]
-    truth = numbers[[BEAT_CLASSES.index(c) for c in known["reference"]]]
-    found = grouped(known[list(PROBABILITY_COLUMNS)].to_numpy(), grouping).argmax(axis=1)
+    truth, found = truth_and_found(known, grouping)
     matrices = {}
     for name in table["record"].unique():
         here = (known["record"] == name).to_numpy()

@@ -150,7 +150,6 @@ def fit(
     history : pandas.DataFrame
         A row an epoch: ``epoch``, and ``loss`` and ``accuracy`` of its last batch.
     """
-    keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     teacher = None
     if teachers:
@@ -212,20 +211,6 @@ def fit_taught(
     of its own, and so other weights, virtual copies and batches.
     """
     trainer = trainer or Trainer(beat_settings.length, settings)
-    teachers = fit_teachers(records, beat_settings, settings, seed, verbose, trainer)
-    return fit(records, beat_settings, settings, seed, verbose, trainer, teachers)
-
-
-def fit_teachers(
-    records: dict[str, Leads],
-    beat_settings: BeatSettings,
-    settings: TrainingSettings,
-    seed: int,
-    verbose: bool = False,
-    trainer: Trainer | None = None,
-) -> list[Classifier]:
-    """The teachers of `fit_taught`: networks of the same shape, trained one after the other."""
-    trainer = trainer or Trainer(beat_settings.length, settings)
     teachers, alone = [], replace(settings, teachers=0)
     for number in range(settings.teachers):
         own_seed = TEACHER_SEEDS * (seed + 1) + number
@@ -235,7 +220,7 @@ def fit_teachers(
         network = keras.models.clone_model(one.network)  # the trainer's own is trained anew
         network.set_weights(one.network.get_weights())
         teachers.append(Classifier(network, one.settings))
-    return teachers
+    return fit(records, beat_settings, settings, seed, verbose, trainer, teachers)
 
 
 def train(

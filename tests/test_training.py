@@ -39,7 +39,6 @@ from arrhythmia.training import (
     correct_priors,
     fit,
     fit_taught,
-    fit_teachers,
     out_of_fold,
     predict_folds,
     train,
@@ -422,7 +421,7 @@ def test_the_network_shipped_is_taught_by_others(records: dict[str, Leads]) -> N
         trainer = Trainer(BEATS.length, settings)
         classifier, _ = fit_taught(some, BEATS, settings, 0, trainer=trainer)
         weights = [w.copy() for w in classifier.network.get_weights()]
-        teachers = fit_teachers(some, BEATS, settings, 0, trainer=trainer)
+        teachers = classifier.teachers
         same, _ = fit(some, BEATS, settings, 0, trainer=trainer, teachers=teachers)
     finally:
         tf.config.run_functions_eagerly(False)
