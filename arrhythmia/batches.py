@@ -79,7 +79,7 @@ class TrainingSettings:
     weight_decay: float = 1e-3
     class_weight_exponent: float = 0.35
     rare_runs: float = 4.0
-    prior_correction: float = 0.75
+    prior_correction: float = 1.0
     noise: float = 0.2
     gain: float = 0.15
     rr_noise: float = 0.02

@@ -92,7 +92,7 @@ class Trainer:
         )
 
     def train(self, batches: RunBatches, verbose: bool = False) -> pd.DataFrame:
-        """Train from fresh weights, and give loss and accuracy of each epoch's last batch."""
+        """Train from fresh weights; give loss and accuracy of each epoch, averaged over it."""
         import pandas as pd
 
         for variable, start in zip(self.network.variables, self._fresh().variables, strict=True):
@@ -101,11 +101,13 @@ class Trainer:
             variable.assign(np.zeros(variable.shape))
         rows = []
         for epoch in range(1, self.settings.epochs + 1):
-            self.compiled.reset_metrics()
-            for step in range(len(batches)):
-                figures = self.compiled.train_on_batch(*batches[step], return_dict=True)
+            steps = [
+                self.compiled.train_on_batch(*batches[step], return_dict=True)
+                for step in range(len(batches))
+            ]
             batches.on_epoch_end()
-            rows.append({"epoch": epoch} | {k: float(figures[k]) for k in ("loss", "accuracy")})
+            means = {k: float(np.mean([s[k] for s in steps])) for k in ("loss", "accuracy")}
+            rows.append({"epoch": epoch} | means)
             if verbose:
                 print("epoch {epoch}: loss {loss:.4f}, accuracy {accuracy:.4f}".format(**rows[-1]),
                       flush=True)  # fmt: skip
@@ -148,7 +150,7 @@ def fit(
     -------
     classifier : Classifier
     history : pandas.DataFrame
-        A row an epoch: ``epoch``, and ``loss`` and ``accuracy`` of its last batch.
+        A row an epoch: ``epoch``, and the means of ``loss`` and ``accuracy`` over its batches.
     """
     tf.config.experimental.enable_op_determinism()
     teacher = None
