@@ -119,7 +119,7 @@ def evaluate(options: argparse.Namespace) -> None:
         from arrhythmia.reports import write_results
         from arrhythmia.training import predict_folds
 
-        predictions, _ = predict_folds(options.data_dir, settings)
+        predictions, _ = predict_folds(options.data_dir, settings, options.model)
         figures = write_results(options.model, predictions, prefix="folds_")
         title = "DS1 by folds of whole records (DS2 stays shut)"
     else:

@@ -42,9 +42,10 @@ def run_ensemble(
     if taught.stored(folder, own=True):
         return
     began = time.perf_counter()
-    table, teachers = predict_folds(data_dir, settings)
+    kept = folder == EXPERIMENTS  # a repetition elsewhere leaves the model's folder as it is
+    table, teachers = predict_folds(data_dir, settings, model if kept else None)
     seconds = round(time.perf_counter() - began, 1)
-    if folder == EXPERIMENTS:  # a repetition elsewhere leaves the model's folder as it is
+    if kept:
         write_results(model, table, prefix="folds_")
     own = table[list(PROBABILITY_COLUMNS)].to_numpy()
     voices = {name: own[(table["record"] == name).to_numpy()] for name in DS1}

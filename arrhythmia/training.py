@@ -294,7 +294,7 @@ def out_of_fold(
 
 
 def predict_folds(
-    data_dir: str | Path | None, model: ModelSettings
+    data_dir: str | Path | None, model: ModelSettings, folder: str | Path | None = None
 ) -> tuple[pd.DataFrame, dict[str, dict[str, np.ndarray]]]:
     """Out-of-fold predictions for all of DS1 with the settings of a saved model.
 
@@ -304,6 +304,9 @@ def predict_folds(
         Folder of the database.
     model : ModelSettings
         Settings and seed.
+    folder : str or Path, optional
+        Beside it the network of each fold is saved, as ``FOLDER-fold1`` …: they explain beats
+        of DS1 that they have not seen.
 
     Returns
     -------
@@ -320,7 +323,9 @@ def predict_folds(
     settings = TrainingSettings.from_dict(model.training)
     trained = out_of_fold(records, model.beats, settings, model.seed, FOLDS, verbose=True)
     found: dict[str, dict[str, np.ndarray]] = {}
-    for fold, classifier in zip(FOLDS, trained, strict=True):
+    for number, (fold, classifier) in enumerate(zip(FOLDS, trained, strict=True), 1):
+        if folder is not None:
+            classifier.save(f"{folder}-fold{number}")
         voices = {f"teacher {i}": t for i, t in enumerate(classifier.teachers, 1)}
         for name in fold:
             beats = cut_beats(records[name][0], model.beats)

@@ -461,7 +461,11 @@ def trained_on(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
         teacher = SimpleNamespace(
             probabilities=lambda beats: np.full((len(beats), len(BEAT_CLASSES)), mark)
         )
-        return SimpleNamespace(probabilities=teacher.probabilities, teachers=[teacher]), None
+        return SimpleNamespace(
+            probabilities=teacher.probabilities,
+            teachers=[teacher],
+            save=lambda folder: Path(folder).write_text(" ".join(records)),
+        ), None
 
     monkeypatch.setattr(training, "fit_taught", remember)
     monkeypatch.setattr(training, "Trainer", lambda *_: None)
@@ -482,11 +486,15 @@ def test_predictions_out_of_fold_hold_every_beat_of_every_record(
     trained_on: list[tuple[str, ...]],
     tiny_model: Path,
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.setattr(training, "DS1", NAMES)
     folds = (("101", "208"), ("207", "209"))
     monkeypatch.setattr(training, "FOLDS", folds)
-    table, teachers = predict_folds(synthetic_dir, read_settings(tiny_model))
+    table, teachers = predict_folds(synthetic_dir, read_settings(tiny_model), tmp_path / "it")
+    for number, fold in enumerate(folds, 1):
+        kept = (tmp_path / f"it-fold{number}").read_text().split()
+        assert set(kept) == set(NAMES) - set(fold)
     assert set(teachers["teacher 1"]) == set(NAMES)
     assert [set(names) for names in trained_on] == [{"207", "209"}, {"101", "208"}]
     for name in NAMES:
