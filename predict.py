@@ -5,9 +5,13 @@
     python predict.py --record 100 --beat 7 --json      the eighth beat, as JSON
     python predict.py --record my/holter --lead V5      a record of your own
 
-Prints the class with its probabilities, and writes a figure: the beat among its neighbours on
-ECG paper, with a heatmap (Grad-CAM) of what in its shape speaks for the class. Takes five to
-ten seconds, most of them to import TensorFlow. Research software, not a medical device.
+    python predict.py --record 100 --beat 7 --html beat.html    also an interactive page
+    python predict.py --record 100 --beat 7 --method grad-cam   another way to explain
+
+Prints the class with its probabilities and the reasons for it, and writes a figure: the beat
+among its neighbours on ECG paper, with a heatmap of what in its shape speaks for the class, its
+rhythm, and the evidence of each wave and of the timing. Takes five to ten seconds, most of them
+to import TensorFlow. Research software, not a medical device.
 """
 
 from __future__ import annotations
@@ -18,14 +22,12 @@ import re
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from arrhythmia.beats import (
-    Beats,
     BeatSettings,
     bandpass,
     detect_r_peaks,
@@ -35,20 +37,16 @@ from arrhythmia.beats import (
 )
 from arrhythmia.classifier import Classifier, ModelSettings, read_settings
 from arrhythmia.cli import Parser, add_data_dir, add_model, run
+from arrhythmia.confidence import Confidence, is_calibrated
 from arrhythmia.database import GET_IT, find_data_dir, has_database, require_database
 from arrhythmia.errors import InputError
-from arrhythmia.explanation import Heatmap, grad_cam
+from arrhythmia.explanation import DEFAULT_METHOD, METHODS, Explanation, explain
+from arrhythmia.figure import draw_explanation
 from arrhythmia.files import whole_file
-from arrhythmia.labels import (
-    BEAT_CLASSES,
-    CLASS_NAMES,
-    GROUPING_NAMES,
-    GROUPINGS,
-    SYMBOL_CLASS,
-    SYMBOL_NAMES,
-    grouped,
-)
-from arrhythmia.plotting import DPI, chance, clock, plot_explained_beat
+from arrhythmia.findings import Chosen, as_text, describe, headline, sentences, trust
+from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.plotting import DPI, clock
+from arrhythmia.reasons import find_reasons
 from arrhythmia.records import EXCERPT_NAME, PREFERRED_LEAD, Record, read_excerpt, read_record
 
 if TYPE_CHECKING:
@@ -63,34 +61,6 @@ NEAR = 6.0
 """Seconds to each side of the beat explained within which beats are classified for the figure."""
 FAR = 1.0
 """Seconds from the place asked for at which the nearest beat deserves a note."""
-DISCLAIMER = "Research software, not a medical device."
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The beat to explain, checked, before anything slow begins.
-
-    Parameters
-    ----------
-    record : Record
-    r_peaks : ndarray of int, shape (beats,)
-        In samples of the record.
-    symbols : ndarray of str, shape (beats,), or None
-        Reference annotation where there is one.
-    beats : Beats
-        All of the record.
-    beat : int
-        The one to explain, from 0.
-    notes : tuple of str
-        What the user should know.
-    """
-
-    record: Record
-    r_peaks: np.ndarray
-    symbols: np.ndarray | None
-    beats: Beats
-    beat: int
-    notes: tuple[str, ...]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -104,7 +74,9 @@ def predict(options: argparse.Namespace) -> None:
     settings = read_settings(options.model)
     chosen = choose(options, settings)
     output = Path(options.output or f"beat_{chosen.record.name}_{chosen.beat}.png")
-    check_output(output)
+    check_output(output, ".png", "the figure", "--output")
+    if options.html:
+        check_output(Path(options.html), ".html", "the page", "--html")
     if options.show:
         check_display()
 
@@ -113,17 +85,36 @@ def predict(options: argparse.Namespace) -> None:
     shown = np.flatnonzero(np.abs(centers - centers[chosen.beat]) < NEAR)
     probabilities = classifier.probabilities(chosen.beats, shown)
     winner = BEAT_CLASSES[int(probabilities[chosen.beat].argmax())]
-    heatmap = grad_cam(classifier, chosen.beats, chosen.beat, options.target_class or winner)
-    figure = draw(chosen, settings.beats, probabilities, heatmap, options.show)
+    target = options.target_class or winner
+    assessment = None
+    if is_calibrated(options.model):
+        assessment = Confidence.load(options.model).assess(
+            classifier, chosen.record, chosen.beats, shown, probabilities
+        )
+    explanation = explain(classifier, chosen.beats, chosen.beat, options.method, target)
+    reasons = find_reasons(classifier, chosen.beats, chosen.beat, target)
+    findings = describe(chosen, probabilities, explanation, reasons, assessment, output)
+    figure = draw(chosen, settings.beats, probabilities, explanation, findings, options.show)
     with whole_file(output) as part:
         figure.savefig(
             part, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.15,
             pil_kwargs={"compress_level": 3},
         )  # fmt: skip
 
+    if options.html:
+        from arrhythmia.page import View, explain_all, write_page
+
+        explanations, by_class = explain_all(classifier, chosen.beats, chosen.beat)
+        view = View(
+            chosen.record, filtered(chosen.record, settings.beats), chosen.beats, chosen.beat,
+            chosen.r_peaks / chosen.record.fs, chosen.symbols, settings.beats, probabilities,
+            explanations, by_class, options.method, target, trust(findings), chosen.notes,
+        )  # fmt: skip
+        write_page(Path(options.html), view)
+        findings["page"] = options.html
+
     for note in chosen.notes:
         print(f"note: {note}", file=sys.stderr)
-    findings = describe(chosen, probabilities, heatmap, output)
     print(json.dumps(findings, indent=2, allow_nan=False) if options.json else as_text(findings))
     if options.show:
         from matplotlib import pyplot as plt
@@ -159,7 +150,16 @@ def _parser() -> Parser:
         "class predicted)",
     )
     parser.add_argument(
+        "--method",
+        choices=METHODS,
+        default=DEFAULT_METHOD,
+        help=f"how to explain (default: {DEFAULT_METHOD}, the most faithful on DS1)",
+    )
+    parser.add_argument(
         "--output", metavar="FILE.png", help="the figure (default: beat_RECORD_N.png, here)"
+    )
+    parser.add_argument(
+        "--html", metavar="FILE.html", help="also write an interactive page, which needs no network"
     )
     parser.add_argument("--show", action="store_true", help="also open the figure in a window")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
@@ -247,12 +247,13 @@ def _read(
     return record, notes, SAMPLE if sample_wanted else len(record.signal) / 2
 
 
-def check_output(output: Path) -> None:
-    """Say now, not after all the work, that the figure cannot be written."""
-    if output.suffix.lower() != ".png":
-        raise InputError(f"the figure is a PNG file, not '{output}': give --output FILE.png")
+def check_output(output: Path, suffix: str, what: str, option: str) -> None:
+    """Say now, not after all the work, that a file cannot be written."""
+    if output.suffix.lower() != suffix:
+        kind = suffix[1:].upper()
+        raise InputError(f"{what} is a {kind} file, not '{output}': give {option} FILE{suffix}")
     if output.is_dir():
-        raise InputError(f"'{output}' is a folder: give --output FILE.png")
+        raise InputError(f"'{output}' is a folder: give {option} FILE{suffix}")
     folder = output.absolute().parent
     while not folder.exists():
         folder = folder.parent
@@ -261,7 +262,7 @@ def check_output(output: Path) -> None:
             pass
     except OSError as error:
         raise InputError(
-            f"cannot write '{output}' ({error.strerror}): choose another place with --output"
+            f"cannot write '{output}' ({error.strerror}): choose another place with {option}"
         ) from error
 
 
@@ -281,7 +282,8 @@ def draw(
     chosen: Chosen,
     settings: BeatSettings,
     probabilities: np.ndarray,
-    heatmap: Heatmap,
+    explanation: Explanation,
+    findings: dict,
     show: bool = False,
 ) -> Figure:
     """Figure of the beat; in a window later if ``show``."""
@@ -291,115 +293,24 @@ def draw(
         matplotlib.use("Agg")
 
     record = chosen.record
+    beat = {
+        "record": record, "signal": filtered(record, settings), "beats": chosen.beats,
+        "settings": settings, "probabilities": probabilities, "beat": chosen.beat,
+        "symbols": chosen.symbols,
+    }  # fmt: skip
+    r_peaks = chosen.r_peaks / record.fs
+    text = [*sentences(findings), *trust(findings)]
+    figure = draw_explanation(beat, r_peaks, explanation, text)
+    if not findings["assessable"]:
+        ax = figure.axes[0]
+        ax.set_title(headline(findings), loc="left", fontsize=13, fontweight="bold", pad=23)
+    return figure
+
+
+def filtered(record: Record, settings: BeatSettings) -> np.ndarray:
+    """The record's signal as it is drawn: filtered, at its own rate and in its own units."""
     signal = fill_gaps(record)
-    signal = bandpass(signal - np.median(signal), record.fs, settings.band, settings.order)
-    ax = plot_explained_beat(
-        record, signal, chosen.beats, settings, probabilities, chosen.beat, heatmap,
-        chosen.symbols, chosen.r_peaks / record.fs,
-    )  # fmt: skip
-    return ax.figure
-
-
-def describe(chosen: Chosen, probabilities: np.ndarray, heatmap: Heatmap, output: Path) -> dict:
-    """All findings about the beat, as ``--json`` prints them.
-
-    Parameters
-    ----------
-    chosen : Chosen
-    probabilities : ndarray, shape (beats, 5)
-        Of the whole record.
-    heatmap : Heatmap
-        Of the beat.
-    output : Path
-        Where the figure is.
-    """
-    record, beats, beat = chosen.record, chosen.beats, chosen.beat
-    row = probabilities[beat]
-    name = BEAT_CLASSES[int(row.argmax())]
-    sample = int(chosen.r_peaks[beat])
-    rr = np.round(np.diff(chosen.r_peaks) / record.fs, 4)
-    pre = float(rr[beat - 1]) if beat > 0 else None
-    post = float(rr[beat]) if beat < len(rr) else None
-    usual = float(np.median(rr)) if len(rr) else None
-    reference = None
-    if chosen.symbols is not None:
-        symbol = str(chosen.symbols[beat])
-        reference = {
-            "symbol": symbol,
-            "name": SYMBOL_NAMES[symbol],
-            "class": SYMBOL_CLASS.get(symbol),
-        }
-    return {
-        "record": record.name,
-        "lead": record.lead,
-        "beat": beat,
-        "beats": len(beats),
-        "sample": sample,
-        "seconds": round(sample / record.fs, 4),
-        "time": clock(sample / record.fs, 3),
-        "class": name,
-        "class_name": CLASS_NAMES[name],
-        "probability": round(float(row.max()), 5),
-        "probabilities": _rounded(BEAT_CLASSES, row),
-        "groupings": {
-            g: _rounded(tuple(made_of), grouped(row[None], g)[0])
-            for g, made_of in GROUPINGS.items()
-        },
-        "reference": reference,
-        "r_peaks": "detected" if reference is None else "reference annotation",
-        "rr_before_s": pre,
-        "rr_after_s": post,
-        "median_rr_s": usual,
-        "heart_rate_per_min": round(60 / pre, 1) if pre else None,
-        "median_heart_rate_per_min": round(60 / usual, 1) if usual else None,
-        "explained_class": heatmap.target_class,
-        "explanation_note": heatmap.message,
-        "figure": str(output),
-        "notes": list(chosen.notes),
-        "disclaimer": DISCLAIMER,
-    }
-
-
-def _rounded(classes: Sequence[str], values: np.ndarray) -> dict[str, float]:
-    return {c: round(float(v), 5) for c, v in zip(classes, values, strict=True)}
-
-
-def as_text(findings: dict) -> str:
-    """Findings of `describe` for the terminal, what matters most first."""
-    f, explained = findings, findings["explained_class"]
-    lines = [f"{f['class']} – {f['class_name']}, p {chance(f['probability'])}"]
-    if f["reference"]:
-        unknown = "" if f["reference"]["class"] else " (of no class that the model knows)"
-        lines.append(f"reference: {f['reference']['symbol']}, {f['reference']['name']}{unknown}")
-    lines += [
-        "",
-        f"record       {f['record']}, lead {f['lead']}, beat {f['beat']} of {f['beats']} "
-        "(counted from 0)",
-        f"R peak       {f['time']} (sample {f['sample']}, {f['r_peaks']})",
-        f"RR before    {_interval(f['rr_before_s'], f['median_rr_s'])}",
-        f"RR after     {_interval(f['rr_after_s'], f['median_rr_s'])}",
-        f"heart rate   {_rate(f['heart_rate_per_min'])} at this beat, "
-        f"{_rate(f['median_heart_rate_per_min'])} in the record (median)",
-    ]
-    for grouping, values in f["groupings"].items():
-        top = max(values, key=values.get)
-        lines += ["", f"{GROUPING_NAMES[grouping]}:"]
-        lines += [
-            f"{'>' if c == top else ' '} {c}  {p:.3f}  {CLASS_NAMES[c]}" for c, p in values.items()
-        ]
-    heatmap = f["explanation_note"] or f"what in the shape of this beat speaks for {explained}"
-    lines += ["", f"heatmap: {heatmap}", f"figure: {f['figure']}"]
-    return "\n".join([*lines, DISCLAIMER])
-
-
-def _interval(seconds: float | None, usual: float | None) -> str:
-    if seconds is None or not usual:
-        return "– (no beat there)"
-    return f"{round(seconds, 4):.2f} s ({seconds / usual:.2f} of the record's median)"
-
-
-def _rate(per_minute: float | None) -> str:
-    return "–" if per_minute is None else f"{per_minute:.0f}/min"
+    return bandpass(signal - np.median(signal), record.fs, settings.band, settings.order)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The commands: download, train, evaluate, annotate, ablate, tune, benchmark."""
+"""The commands, from download to benchmark: ``python -m arrhythmia --help`` lists them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_download(commands)
     _add_train(commands)
     _add_evaluate(commands)
+    _add_calibrate(commands)
+    _add_faithfulness(commands)
     _add_annotate(commands)
     _add_ablate(commands)
     _add_tune(commands)
@@ -138,7 +140,74 @@ def evaluate(options: argparse.Namespace) -> None:
     if seeds:
         print("\nThe networks that taught it, of the same shape and with a seed each:")
         print(f"{format_seeds(seeds)}\n")
+    if not options.folds:
+        _print_confidence(Path(options.model))
     print(f"metrics, predictions and confusion matrices are in '{options.model}'")
+
+
+def _print_confidence(model: Path) -> None:
+    from arrhythmia.confidence import FILE
+    from arrhythmia.reliability import format_confidence
+
+    if (model / FILE).is_file():
+        text = (model / "confidence_metrics.json").read_text(encoding="utf-8")
+        print(
+            f"How far the probabilities can be trusted:\n\n{format_confidence(json.loads(text))}\n"
+        )
+    else:
+        print(f"the model is not calibrated ('{PROG} calibrate --model {model}' does it)\n")
+
+
+def _add_calibrate(commands: argparse._SubParsersAction) -> None:
+    parser = _command(commands, "calibrate", "fit on DS1 how far predictions can be trusted")
+    add_data_dir(parser)
+    add_model(parser)
+    parser.set_defaults(command=calibrate)
+
+
+def calibrate(options: argparse.Namespace) -> None:
+    """Fit confidence from the folds of DS1, and save it beside the model."""
+    from arrhythmia.classifier import read_settings
+
+    read_settings(options.model)
+    require_database(options.data_dir)
+    from arrhythmia.calibration import calibrate as fit_on_folds
+    from arrhythmia.calibration import format_calibration
+    from arrhythmia.confidence import FILE
+    from arrhythmia.reliability import format_confidence
+
+    confidence, _ = fit_on_folds(options.model, options.data_dir)
+    confidence.save(options.model)
+    print(f"{format_calibration(confidence)}\n")
+    print("DS1 by folds of whole records, each judged by what the other three teach:\n")
+    print(format_confidence(confidence.measured["folds_cross_fitted"]))
+    print(f"\nsaved as '{Path(options.model) / FILE}'")
+
+
+def _add_faithfulness(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands,
+        "faithfulness",
+        "measure how true the explanations are, method by method; what is stored is shown",
+    )
+    add_data_dir(parser)
+    add_model(parser)
+    parser.add_argument("--again", action="store_true", help="measure even if it is stored")
+    parser.set_defaults(command=faithfulness)
+
+
+def faithfulness(options: argparse.Namespace) -> None:
+    """Measure explanations, or show what was measured."""
+    from arrhythmia.classifier import read_settings
+
+    read_settings(options.model)
+    require_database(options.data_dir)
+    from arrhythmia.faithfulness import FILE, format_faithfulness, run_faithfulness
+
+    found = run_faithfulness(
+        Path(options.model), options.data_dir, options.again, lambda text: print(text, flush=True)
+    )
+    print(f"{format_faithfulness(found)}\n\nstored in '{Path(options.model) / FILE}'")
 
 
 def _add_annotate(commands: argparse._SubParsersAction) -> None:

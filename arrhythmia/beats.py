@@ -273,7 +273,7 @@ def prepare_signal(
     check_record(record, settings)
     signal = fill_gaps(record)
     signal = signal - np.median(signal)
-    ratio = Fraction(settings.fs / record.fs).limit_denominator(1000)
+    ratio = resampling_ratio(record.fs, settings)
     if ratio != 1:
         signal = resample_poly(signal, ratio.numerator, ratio.denominator)
     return Prepared(
@@ -283,6 +283,11 @@ def prepare_signal(
         marks=np.asarray(r_peaks, dtype=float) * float(ratio),
         beat_class=np.full(len(r_peaks), -1) if beat_class is None else beat_class,
     )
+
+
+def resampling_ratio(fs: float, settings: BeatSettings) -> Fraction:
+    """From a recording's sampling rate in Hz to that of the segments."""
+    return Fraction(settings.fs / fs).limit_denominator(1000)
 
 
 def bandpass(

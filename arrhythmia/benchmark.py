@@ -16,7 +16,7 @@ from arrhythmia.labels import DS1
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK = ROOT / "Arrhythmia Detection.ipynb"
 RECORD = "233"
-PARTS = ("record", "predict", "train", "notebook")
+PARTS = ("record", "explain", "predict", "train", "notebook")
 
 
 def run_benchmark(
@@ -42,6 +42,7 @@ def run_benchmark(
     print(f"{report['cores']} cores", flush=True)
     timers: dict[str, Callable[[], dict[str, float]]] = {
         "record": lambda: _time_record(data_dir, model),
+        "explain": lambda: _time_explain(data_dir, model),
         "predict": lambda: _time_predict(data_dir, model),
         "train": lambda: _time_train(data_dir),
         "notebook": lambda: _time_notebook(data_dir),
@@ -90,6 +91,20 @@ def _time_record(data_dir: str | Path | None, model: str | Path) -> dict[str, fl
             lambda: _read_with_wfdb(folder, [RECORD]), 5
         ),
     }
+
+
+def _time_explain(data_dir: str | Path | None, model: str | Path) -> dict[str, float]:
+    from arrhythmia.classifier import Classifier
+    from arrhythmia.explanation import DEFAULT_METHOD, METHOD_NAMES, explain
+    from arrhythmia.records import read_record
+
+    classifier = Classifier.load(model)
+    beats = classifier.find_beats(read_record(RECORD, data_dir))
+    found = {}
+    for method in ("grad-cam", DEFAULT_METHOD):
+        name = f"one beat explained by {METHOD_NAMES[method]}, model loaded"
+        found[name] = _seconds(lambda m=method: explain(classifier, beats, 353, m), 5)
+    return found
 
 
 def _time_predict(data_dir: str | Path | None, model: str | Path) -> dict[str, float]:

@@ -249,6 +249,97 @@ def plot_strip(
     return _plain(ax)
 
 
+def plot_deletion(found: dict, ax: Axes | None = None, title: str = "") -> Axes:
+    """Draw how the probability of a class falls while the evidence for it is deleted.
+
+    Parameters
+    ----------
+    found : dict
+        One half of what `arrhythmia.faithfulness.run_faithfulness` gives.
+    ax : Axes, optional
+        By default those of a new figure.
+    title : str
+        Above the axes.
+    """
+    ax = new_axes((6, 4.5)) if ax is None else ax
+    styles = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
+    share = np.linspace(0, 100, len(found["random"]["deletion curve"]))
+    for (method, figures), style in zip(found["methods"].items(), styles, strict=True):
+        label = f"{method} ({figures['deletion, relative']:.2f})"
+        ax.plot(share, figures["deletion curve"], ls=style, label=label, lw=1.8)
+    ax.plot(share, found["random"]["deletion curve"], "0.5", lw=3, label="random order", zorder=0)
+    ax.set(xlabel="evidence set to the reference (%)", ylabel="mean probability of the class",
+           xlim=(0, 100), ylim=(0, 1))  # fmt: skip
+    ax.set_title(title, loc="left", fontsize=11)
+    ax.legend(fontsize=8, frameon=False, title="area relative to random order", title_fontsize=8)
+    return _plain(ax)
+
+
+def plot_reliability(diagrams: dict[str, dict[str, list]], ax: Axes | None = None) -> Axes:
+    """Draw how often predictions came true against how probable they were called.
+
+    Parameters
+    ----------
+    diagrams : dict
+        A line each: its name to ``confidence``, ``share`` and ``beats`` of every bin.
+    ax : Axes, optional
+        By default those of a new figure. The area of a mark grows with the beats of its bin.
+    """
+    ax = ax or new_axes((5.2, 4.8))
+    ax.plot([0, 1], [0, 1], color="0.6", lw=1, ls=":", label="as often as they should")
+    styles = (("o--", CLASS_COLORS["V"]), ("s-", CLASS_COLORS["N"]))
+    for (name, each), (style, color) in zip(diagrams.items(), styles, strict=False):
+        sizes = 4 + 130 * np.sqrt(np.array(each["beats"]) / max(each["beats"], default=1))
+        ax.plot(each["confidence"], each["share"], style[1:], color=color, lw=1, alpha=0.5)
+        ax.scatter(
+            each["confidence"], each["share"], sizes, color=color, marker=style[0], alpha=0.75,
+            lw=0, label=name,
+        )  # fmt: skip
+    ax.set(xlim=(0, 1.03), ylim=(0, 1.03), aspect="equal")
+    ax.set(xlabel="probability of the most likely class", ylabel="share of beats where it is right")
+    ax.legend(frameon=False, fontsize=9, loc="lower right", markerscale=0.6)
+    return _plain(ax)
+
+
+def plot_risk_coverage(
+    kept: np.ndarray,
+    error: np.ndarray,
+    rule: tuple[float, float] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the error of the beats that are kept against how many of them are.
+
+    Parameters
+    ----------
+    kept : ndarray of float, shape (points,)
+        Shares of all beats, from all of them (1) downwards.
+    error : ndarray of float, shape (points,)
+        Of those kept.
+    rule : tuple of float, optional
+        Share kept and error of the rule in use, to be marked.
+    ax : Axes, optional
+        By default those of a new figure.
+    """
+    from matplotlib.ticker import PercentFormatter
+
+    ax = ax or new_axes((6.4, 3.6))
+    ax.plot(1 - kept, error, color=CLASS_COLORS["N"], lw=2, label="the least sure referred first")
+    ax.axhline(error[0], color="0.6", ls=":", lw=1, label="at random")
+    if rule is not None:
+        ax.plot(
+            1 - rule[0], rule[1], "D", color=CLASS_COLORS["V"], ms=7,
+            label=f"rule in use: {100 * (1 - rule[0]):.1f} % referred, "
+            f"{100 * rule[1]:.2f} % of the rest wrong",
+        )  # fmt: skip
+    ax.set(xlabel="beats referred to a person", ylabel="error of the rest")
+    ax.set_xlim(0, float(1 - kept.min()))
+    ax.set_ylim(bottom=0)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+    ax.legend(frameon=False, fontsize=9, loc="upper right", bbox_to_anchor=(1, 0.97))
+    return _plain(ax)
+
+
 def _plain(ax: Axes) -> Axes:
     ax.spines[["top", "right"]].set_visible(False)
     return ax

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,9 @@ from arrhythmia.labels import (
     grouping_numbers,
 )
 from arrhythmia.records import Record
+
+if TYPE_CHECKING:
+    from arrhythmia.confidence import Confidence
 
 RESAMPLES = 2000
 PROBABILITY_COLUMNS = tuple(f"p_{c}" for c in BEAT_CLASSES)
@@ -146,7 +150,9 @@ def intervals(
     }
 
 
-def predict_records(classifier: Classifier, records: list[Record]) -> pd.DataFrame:
+def predict_records(
+    classifier: Classifier, records: list[Record], confidence: Confidence | None = None
+) -> pd.DataFrame:
     """Classify every reference beat of annotated records.
 
     Parameters
@@ -155,6 +161,8 @@ def predict_records(classifier: Classifier, records: list[Record]) -> pd.DataFra
         Trained.
     records : list of Record
         With reference annotation.
+    confidence : Confidence, optional
+        Of the same model: adds what `arrhythmia.reliability.confidence_columns` gives.
 
     Returns
     -------
@@ -172,7 +180,13 @@ def predict_records(classifier: Classifier, records: list[Record]) -> pd.DataFra
         sample, symbol = reference_beats(record)
         beats = classifier.find_beats(record)
         probabilities = classifier.probabilities(beats)
-        tables.append(prediction_table(record.name, sample, symbol, probabilities))
+        table = prediction_table(record.name, sample, symbol, probabilities)
+        if confidence is not None:
+            from arrhythmia.reliability import confidence_columns
+
+            found = confidence.assess(classifier, record, beats, probabilities=probabilities)
+            table = pd.concat([table, confidence_columns(found)], axis=1)
+        tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 

@@ -1,110 +1,173 @@
-"""Why a beat got its class: Grad-CAM for a convolution inside TimeDistributed.
+"""Why a beat got its class: evidence per sample, per RR input and per neighbouring beat.
 
-Grad-CAM is that of Selvaraju et al., Int. J. Comput. Vis. 128 (2020) 336-359, in one
-dimension: the score of a class before the softmax is differentiated by the activations of the
-last convolutional block of the beat in question; the gradients, averaged over time, weigh the
-activations' sum, and what is negative in it is dropped.
+One interface to the methods of `arrhythmia.attribution`; what "evidence" is measured against is
+told in `arrhythmia.reading`. How far each method is to be trusted is measured by
+`arrhythmia.faithfulness`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from arrhythmia.attribution import METHODS
 from arrhythmia.beats import Beats
 from arrhythmia.classifier import Classifier
+from arrhythmia.errors import InputError
 from arrhythmia.labels import BEAT_CLASSES
-from arrhythmia.sequences import network_inputs
+from arrhythmia.reading import RHYTHM, Reading, read_beat
+from arrhythmia.records import Record
+from arrhythmia.waves import WAVES, Waves
+
+DEFAULT_METHOD = "shap"
+"""The one that wins on DS1 (`python -m arrhythmia faithfulness`)."""
+METHOD_NAMES = {
+    "grad-cam": "Grad-CAM",
+    "grad-cam++": "Grad-CAM++",
+    "integrated-gradients": "integrated gradients",
+    "occlusion": "occlusion by waves",
+    "shap": "SHAP",
+    "lime": "LIME",
+}
+NEIGHBOURS = "neighbours' shape"
+NEIGHBOUR_TIMING = "neighbours' timing"
+PARTS = (*WAVES, *RHYTHM, NEIGHBOUR_TIMING, NEIGHBOURS)
+"""What evidence is added up by for a reader; the middle five are rhythm."""
+RHYTHM_PARTS = (*RHYTHM, NEIGHBOUR_TIMING)
 
 
 @dataclass(frozen=True)
-class Heatmap:
-    """Evidence for a class along a segment.
+class Explanation:
+    """Evidence for a class, positive where it speaks for it.
 
     Parameters
     ----------
-    values : ndarray, shape (samples,)
-        From 0 to 1, relative to the strongest place of this beat; all 0 where nothing in the
-        shape of the beat speaks for the class.
+    method : str
+        A key of `arrhythmia.attribution.METHODS`.
     target_class : str
         The class explained.
-    message : str
-        What to know when the map is empty; else empty.
+    samples : ndarray of float, shape (samples,)
+        Evidence of each sample of the segment. In log odds of the class, except for Grad-CAM
+        and Grad-CAM++, whose unit is their own.
+    rr : ndarray of float, shape (8,)
+        Evidence of each of `arrhythmia.sequences.RR_INPUTS`.
+    neighbours : ndarray of int, shape (neighbours,)
+        Where the other beats stand that were read with this one: -1 is the beat before.
+    neighbour_shapes, neighbour_timing : ndarray of float, shape (neighbours,)
+        Evidence of each: of its shape, and of its RR inputs.
+    waves : Waves
+        Where the waves of the beat are.
     """
 
-    values: np.ndarray
+    method: str
     target_class: str
-    message: str = ""
+    samples: np.ndarray
+    rr: np.ndarray
+    neighbours: np.ndarray
+    neighbour_shapes: np.ndarray
+    neighbour_timing: np.ndarray
+    waves: Waves
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """Evidence of waves, rhythm and neighbours, in the order of `PARTS`."""
+        of = self.waves.of_samples(len(self.samples))
+        found = {name: float(self.samples[of == i].sum()) for i, name in enumerate(WAVES)}
+        found |= {name: float(self.rr[list(which)].sum()) for name, which in RHYTHM.items()}
+        found[NEIGHBOUR_TIMING] = float(self.neighbour_timing.sum())
+        found[NEIGHBOURS] = float(self.neighbour_shapes.sum())
+        return found
+
+    @property
+    def percent(self) -> dict[str, float]:
+        """`parts` in percent of all that speaks for the class; negative speaks against it."""
+        parts = self.parts
+        total = sum(max(value, 0.0) for value in parts.values())
+        return {k: 100 * v / total if total > 1e-9 else 0.0 for k, v in parts.items()}
+
+    @property
+    def elsewhere(self) -> float:
+        """Percent of what speaks for the class that is not in the shape of this beat."""
+        return sum(max(v, 0.0) for k, v in self.percent.items() if k not in WAVES)
+
+    @property
+    def heat(self) -> np.ndarray:
+        """Evidence along the segment from 0 to 1, relative to the strongest place."""
+        positive = np.maximum(self.samples, 0.0)
+        top = float(positive.max())
+        return positive / top if np.isfinite(top) and top > 1e-9 else np.zeros(len(positive))
+
+    @property
+    def message(self) -> str:
+        """What to know when nothing along the beat speaks for the class; else empty."""
+        if self.heat.any():
+            return ""
+        name = METHOD_NAMES[self.method]
+        return f"{name} finds nothing in the shape of this beat that speaks for {self.target_class}"
 
 
-def grad_cam(
-    classifier: Classifier, beats: Beats, beat: int, target_class: str | None = None
-) -> Heatmap:
-    """Grad-CAM of one beat, read in the run that has it in the middle.
+def explain(
+    classifier: Classifier,
+    record: Record | Beats,
+    beat: int,
+    method: str = DEFAULT_METHOD,
+    target_class: str | None = None,
+) -> Explanation:
+    """Explain the class of one beat.
 
     Parameters
     ----------
     classifier : Classifier
         Trained, or loaded from disk.
-    beats : Beats
-        All beats of the record.
+    record : Record or Beats
+        A record with annotation, or all its beats as `Classifier.find_beats` gives them, which
+        saves finding them anew for each explanation.
     beat : int
         Which of them, from 0.
+    method : str
+        A key of `arrhythmia.attribution.METHODS`.
     target_class : str, optional
         One of `arrhythmia.labels.BEAT_CLASSES`; the class with the greatest score by default.
 
-    Returns
-    -------
-    Heatmap
+    Raises
+    ------
+    InputError
+        If there is no such method, class or beat.
+
+    Examples
+    --------
+    >>> from arrhythmia.classifier import Classifier
+    >>> from arrhythmia.records import read_excerpt
+    >>> classifier = Classifier.load("saved_models/ds1")
+    >>> beats = classifier.find_beats(read_excerpt(), detect=True)
+    >>> explanation = explain(classifier, beats, 10, "occlusion")
+    >>> max(explanation.percent, key=explanation.percent.get) in PARTS
+    True
     """
-    from arrhythmia.backend import tf
-
-    network, run = classifier.network, classifier.settings.run
-    places, here = run_around(len(beats), beat, run)
-    inputs = network_inputs(beats)
-    encoder = network.get_layer("each_beat").layer
-    last = max(i for i, layer in enumerate(encoder.layers) if layer.name.startswith("relu"))
-    front, back = encoder.layers[1 : last + 1], encoder.layers[last + 1 :]
-    x = tf.constant(inputs.segments[places])
-    for layer in front:
-        x = layer(x, training=False)
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        features = x
-        for layer in back:
-            features = layer(features, training=False)
-        beat_inputs = tf.concat([features, inputs.rr[places]], axis=1)[None]
-        context = network.get_layer("lstm")(beat_inputs, training=False)
-        joined = tf.concat([beat_inputs, context], axis=2)
-        together = network.get_layer("together")(joined)
-        scores = network.get_layer("scores")(together)[0, here]
-        if target_class is None:
-            target_class = BEAT_CLASSES[int(tf.argmax(scores))]
-        score = scores[BEAT_CLASSES.index(target_class)]
-    gradient = tape.gradient(score, x)[here].numpy()
-    coarse = np.maximum(x[here].numpy() @ gradient.mean(axis=0), 0.0)
-    top = float(coarse.max())
-    length = beats.segments.shape[1]
-    if not np.isfinite(top) or top <= 1e-9:
-        message = f"Grad-CAM finds nothing in the shape of this beat that speaks for {target_class}"
-        return Heatmap(np.zeros(length), target_class, message)
-    step = length // len(coarse)  # pooling drops what is left over at the end
-    centers = (np.arange(len(coarse)) + 0.5) * step - 0.5
-    return Heatmap(np.interp(np.arange(length), centers, coarse / top), target_class)
+    _check(method, METHODS, "method")
+    if target_class is not None:
+        _check(target_class, BEAT_CLASSES, "class")
+    beats = record if isinstance(record, Beats) else classifier.find_beats(record)
+    if not 0 <= beat < len(beats):
+        raise InputError(
+            f"beat {beat} is not in record '{beats.record}': its beats are 0 to {len(beats) - 1}"
+        )
+    reading = read_beat(classifier, beats, beat, target_class)
+    return from_atoms(reading, method, METHODS[method](classifier, reading))
 
 
-def run_around(beats: int, beat: int, length: int) -> tuple[np.ndarray, int]:
-    """Beats of the run that has one beat nearest to its middle, and the beat's place in it.
+def from_atoms(reading: Reading, method: str, atoms: np.ndarray) -> Explanation:
+    """Explanation from the evidence of the atoms of a reading, as a method gives it."""
+    samples, rr, shapes, timing = reading.split(atoms)
+    others = reading.neighbours
+    return Explanation(
+        method, reading.target_class, samples, rr, others - reading.here, shapes[others],
+        timing[others], reading.waves,
+    )  # fmt: skip
 
-    Parameters
-    ----------
-    beats : int
-        Beats of the record.
-    beat : int
-        Which of them.
-    length : int
-        Beats of a run; a shorter record repeats its last beat.
-    """
-    start = int(np.clip(beat - length // 2, 0, max(beats - length, 0)))
-    return np.minimum(start + np.arange(length), beats - 1), beat - start
+
+def _check(value: str, known: Sequence[str] | dict, kind: str) -> None:
+    if value not in known:
+        raise InputError(f"no {kind} '{value}': choose one of {', '.join(known)}")

@@ -127,3 +127,33 @@ def side_by_side(network: keras.Model) -> keras.Model:
         return keras.ops.reshape(beats, (-1, runs.shape[1], *beats.shape[1:]))
 
     return keras.models.clone_model(network, clone_function=lambda own: own, call_function=call)
+
+
+def halves(network: keras.Model) -> tuple[keras.Model, keras.Model]:
+    """The two halves of a network, for explanations: its layers, and so its weights, are shared.
+
+    Parameters
+    ----------
+    network : keras.Model
+        As built by `build_network`.
+
+    Returns
+    -------
+    encoder : keras.Model
+        From beats (beats, samples, channels) to what describes them (beats, features).
+    reader : keras.Model
+        From runs of descriptions (runs, beats, features) and RR inputs (runs, beats, rr_inputs) to
+        the scores before the softmax (runs, beats, 5).
+    """
+    known = {layer.name: layer for layer in network.layers}
+    own = known["each_beat"].layer
+    beat = keras.Input(own.input_shape[1:])
+    seen = known["shapes_seen"](beat) if "shapes_seen" in known else beat
+    encoder = keras.Model(beat, own(seen))
+    (_, run, _), rr_shape = known["each_beat"].output.shape, network.inputs[1].shape
+    described, rr = keras.Input((run, own.output_shape[-1])), keras.Input(rr_shape[1:])
+    timing = known["rr_unseen"](rr) if "rr_unseen" in known else rr
+    beats = known["shape_and_rr"]([described, timing])
+    x = known["beat_in_context"]([beats, known["lstm"](beats)])
+    x = known["drop_context"](known["together"](x))
+    return encoder, keras.Model([described, rr], known["scores"](x))

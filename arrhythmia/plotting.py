@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from arrhythmia.explanation import METHOD_NAMES
 from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES, SYMBOL_CLASS, SYMBOL_NAMES
+from arrhythmia.waves import WAVES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from arrhythmia.beats import Beats, BeatSettings
-    from arrhythmia.explanation import Heatmap
+    from arrhythmia.explanation import Explanation
     from arrhythmia.records import Record
 
 CLASS_COLORS = {"N": "#0072B2", "S": "#009E73", "V": "#D55E00", "E": "#CC79A7", "F": "#E69F00"}
@@ -35,6 +37,8 @@ INCHES_PER_SECOND = 2.0
 """About twice the size of real ECG paper, in figures made here."""
 SHORTEST_STRIP = 3.0
 """Seconds of paper at least, however short the recording: the title needs the room."""
+NAME_WIDTH_S = 0.1
+"""A stretch as long as this has room for its name."""
 DPI = 200
 """For files; two thousand dots across for five seconds."""
 
@@ -94,7 +98,7 @@ def plot_explained_beat(
     settings: BeatSettings,
     probabilities: np.ndarray,
     beat: int,
-    heatmap: Heatmap,
+    explanation: Explanation,
     symbols: np.ndarray | None = None,
     r_peaks: np.ndarray | None = None,
     seconds: float = 5.0,
@@ -116,8 +120,8 @@ def plot_explained_beat(
         In the order of `arrhythmia.labels.BEAT_CLASSES`.
     beat : int
         The beat explained, from 0.
-    heatmap : Heatmap
-        What `arrhythmia.explanation.grad_cam` gave for it.
+    explanation : Explanation
+        What `arrhythmia.explanation.explain` gave for it.
     symbols : ndarray of str, shape (beats,), optional
         Reference annotation; shown for the neighbours where the network says otherwise.
     r_peaks : ndarray of float, shape (beats,), optional
@@ -157,7 +161,8 @@ def plot_explained_beat(
     )  # fmt: skip
     left = beats.centers[beat] - settings.left / beats.fs
     heat_times = left + np.arange(settings.length) / beats.fs
-    _draw_heat(ax, times, filtered, heat_times, heatmap, (low, high))
+    _draw_heat(ax, times, filtered, heat_times, explanation, (low, high))
+    _draw_waves(ax, left, explanation, beats.fs, low)
     _draw_marks(ax, r_peaks, probabilities, beat, symbols, (start, end), high + 0.5 * row)
 
     winner = int(probabilities[beat].argmax())
@@ -197,7 +202,7 @@ def _draw_heat(
     times: np.ndarray,
     signal: np.ndarray,
     heat_times: np.ndarray,
-    heatmap: Heatmap,
+    explanation: Explanation,
     shaded: tuple[float, float],
 ) -> None:
     from matplotlib.cm import ScalarMappable
@@ -208,15 +213,16 @@ def _draw_heat(
     middle = float(heat_times.mean())
     edges = (max(heat_times[0], times[0]), min(heat_times[-1], times[-1]))
     ax.vlines(edges, low, high, "0.45", lw=0.8, ls=(0, (2, 3)), zorder=2)
-    if heatmap.message:
+    heat = explanation.heat
+    if explanation.message:
         ax.annotate(
-            heatmap.message, (middle, 0), (0, -42), xycoords=("data", "axes fraction"),
+            explanation.message, (middle, 0), (0, -42), xycoords=("data", "axes fraction"),
             textcoords="offset points", ha="center", va="top", fontsize=9.5, style="italic",
             bbox={"fc": "w", "ec": "0.6", "lw": 0.6},
         )  # fmt: skip
         return
-    strip = colors(heatmap.values)[None]
-    strip[..., 3] = 0.42 * heatmap.values
+    strip = colors(heat)[None]
+    strip[..., 3] = 0.42 * heat
     half = (heat_times[1] - heat_times[0]) / 2
     extent = (heat_times[0] - half, heat_times[-1] + half, low, high)
     limits, aspect = (ax.get_xlim(), ax.get_ylim()), ax.get_aspect()
@@ -225,7 +231,7 @@ def _draw_heat(
 
     inside = (times >= edges[0]) & (times <= edges[1])
     points = np.stack([times[inside], signal[inside]], axis=1)
-    heat = np.interp(points[:, 0], heat_times, heatmap.values)
+    heat = np.interp(points[:, 0], heat_times, heat)
     order = np.argsort(heat[:-1], kind="stable")  # the hottest on top
     ax.add_collection(
         LineCollection(
@@ -237,10 +243,27 @@ def _draw_heat(
     bar = ax.figure.colorbar(
         ScalarMappable(cmap=colors), ax=ax, location="bottom", shrink=0.42, aspect=32, pad=0.02
     )
-    bar.set_label(f"evidence for {heatmap.target_class} (Grad-CAM, relative)", fontsize=9)
+    name = METHOD_NAMES[explanation.method]
+    bar.set_label(
+        f"evidence for {explanation.target_class} in the shape of this beat ({name}, relative); "
+        f"the rest, timing and neighbours, is {explanation.elsewhere:.0f} % of all", fontsize=9,
+    )  # fmt: skip
     bar.set_ticks([0, 0.5, 1], labels=["0  none", "0.5", "1  strongest here"])
     bar.ax.tick_params(labelsize=8, length=2)
     bar.outline.set_linewidth(0.5)
+
+
+def _draw_waves(ax: Axes, left: float, explanation: Explanation, fs: float, height: float) -> None:
+    """Where the waves begin and end, with their names where there is room for them."""
+    edges = left + explanation.waves.edges / fs
+    tick = 0.05 * np.ptp(ax.get_ylim())
+    ax.vlines(edges[1:-1], height, height + tick, "0.25", lw=0.8, zorder=6)
+    for name, start, end in zip(WAVES, edges[:-1], edges[1:], strict=True):
+        if name in ("P", "QRS", "T") or (name in ("PR", "ST") and end - start > NAME_WIDTH_S):
+            ax.annotate(
+                name, ((start + end) / 2, height), (0, 2), textcoords="offset points",
+                ha="center", va="bottom", fontsize=7, color="0.15", zorder=7,
+            )  # fmt: skip
 
 
 def _draw_marks(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from arrhythmia.classifier import Classifier
+from arrhythmia.confidence import FILE as CONFIDENCE
+from arrhythmia.confidence import Confidence
 from arrhythmia.evaluation import predict_records, summary
 from arrhythmia.files import whole_folder
 from arrhythmia.labels import DS2, GROUPING_NAMES, GROUPINGS
@@ -47,7 +49,8 @@ def evaluate_model(
     folder = Path(folder)
     classifier = Classifier.load(folder)
     records = [read_record(name, data_dir) for name in names]
-    figures = write_results(folder, predict_records(classifier, records))
+    confidence = Confidence.load(folder) if (folder / CONFIDENCE).is_file() else None
+    figures = write_results(folder, predict_records(classifier, records, confidence))
     is_first = not set(names).isdisjoint(DS2) and add_to_ledger(
         folder.parent / LEDGER_NAME, folder, figures
     )
@@ -101,6 +104,9 @@ def format_seeds(found: dict[str, list[float]]) -> str:
 def write_results(folder: str | Path, table: pd.DataFrame, prefix: str = "") -> dict:
     """Write ``predictions.csv``, ``metrics.json`` and ``confusion.png``.
 
+    Where the table tells how far predictions can be trusted, also ``confidence_metrics.json``,
+    ``reliability.png`` and ``risk_coverage.png``.
+
     Parameters
     ----------
     folder : str or Path
@@ -129,4 +135,30 @@ def write_results(folder: str | Path, table: pd.DataFrame, prefix: str = "") -> 
         text = json.dumps(figures, indent=1) + "\n"
         (place / f"{prefix}metrics.json").write_text(text, encoding="utf-8")
         figure.savefig(place / f"{prefix}confusion.png", dpi=110, metadata={"Software": None})
+        if "refer" in table:
+            _write_confidence(place, table, prefix)
     return figures
+
+
+def _write_confidence(place: Path, table: pd.DataFrame, prefix: str) -> None:
+    from matplotlib.figure import Figure
+
+    from arrhythmia.charts import plot_reliability, plot_risk_coverage
+    from arrhythmia.reliability import confidence_report
+
+    report = confidence_report(table)
+    text = json.dumps(report, indent=1) + "\n"
+    (place / f"{prefix}confidence_metrics.json").write_text(text, encoding="utf-8")
+    figure = Figure(figsize=(5.2, 4.8), layout="constrained")
+    parts = report["calibration"]
+    plot_reliability(
+        {f"{name}, ECE {parts[key]['ece']:.3f}": parts[key]["diagram"]
+         for name, key in (("as the network gives them", "before"), ("calibrated", "after"))},
+        figure.subplots(),
+    )  # fmt: skip
+    figure.savefig(place / f"{prefix}reliability.png", dpi=110, metadata={"Software": None})
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    curve, rule = report["risk"]["curve"], report["referred"]
+    mark = None if rule["error_kept"] is None else (1 - rule["share"], rule["error_kept"])
+    plot_risk_coverage(np.array(curve["kept"]), np.array(curve["error"]), mark, figure.subplots())
+    figure.savefig(place / f"{prefix}risk_coverage.png", dpi=110, metadata={"Software": None})

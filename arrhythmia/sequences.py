@@ -62,9 +62,31 @@ def rr_inputs(rr_pre: np.ndarray, rr_post: np.ndarray, mean_rr: float | np.ndarr
         Natural logarithms in the order of `RR_INPUTS`, within ±1.5.
     """
     rr_pre, rr_post = np.maximum(rr_pre, 0.01), np.maximum(rr_post, 0.01)  # marks given twice
-    around = _median_around(rr_pre)
     before = np.concatenate([rr_pre[:1], rr_pre[:-1]])
-    irregular = irregularity(rr_pre)
+    return timing(rr_pre, rr_post, mean_rr, local_rr(rr_pre), before, irregularity(rr_pre))
+
+
+def timing(
+    rr_pre: np.ndarray,
+    rr_post: np.ndarray,
+    mean_rr: float | np.ndarray,
+    around: np.ndarray,
+    before: np.ndarray,
+    irregular: np.ndarray,
+) -> np.ndarray:
+    """`rr_inputs` from what they are made of, beat by beat.
+
+    Parameters
+    ----------
+    rr_pre, rr_post, mean_rr
+        As for `rr_inputs`.
+    around : ndarray of float, shape (beats,)
+        See `local_rr`.
+    before : ndarray of float, shape (beats,)
+        RR interval before the beat before, in seconds.
+    irregular : ndarray of float, shape (beats,)
+        See `irregularity`.
+    """
     earliness = np.log(rr_pre / around) / (6 * irregular + 0.06)
     ratios = (
         rr_pre / mean_rr, rr_post / mean_rr, rr_pre / around, rr_post / around, rr_pre / before,
@@ -88,10 +110,11 @@ def irregularity(rr_pre: np.ndarray) -> np.ndarray:
         the 21 beats around: about 0.03 in sinus rhythm, 0.2 in atrial fibrillation.
     """
     before = np.concatenate([rr_pre[:1], rr_pre[:-1]])
-    return _median_around(np.abs(rr_pre - before)) / _median_around(rr_pre)
+    return local_rr(np.abs(rr_pre - before)) / local_rr(rr_pre)
 
 
-def _median_around(values: np.ndarray) -> np.ndarray:
+def local_rr(values: np.ndarray) -> np.ndarray:
+    """Median of the 21 beats around each beat, in the unit of the values."""
     padded = np.pad(values, AROUND, mode="reflect" if len(values) > AROUND else "edge")
     return np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1), axis=1)
 

@@ -13,9 +13,10 @@ from conftest import MakeRecord
 from arrhythmia.backend import keras, tf
 from arrhythmia.beats import Beats, BeatSettings, find_beats
 from arrhythmia.classifier import Classifier, ModelSettings
-from arrhythmia.explanation import grad_cam, run_around
+from arrhythmia.explanation import Explanation, explain
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.model import NetworkSettings, build_network
+from arrhythmia.reading import run_around
 from arrhythmia.records import read_record
 from arrhythmia.sequences import RR_INPUTS, network_inputs
 
@@ -91,6 +92,10 @@ def with_bumps(beats: Beats, bumps: dict[int, dict[int, float]]) -> Beats:
     return replace(beats, segments=segments)
 
 
+def cam(classifier: Classifier, beats: Beats, beat: int, target: str | None = None) -> Explanation:
+    return explain(classifier, beats, beat, "grad-cam", target)
+
+
 # --- the run --------------------------------------------------------------------------------
 
 
@@ -119,34 +124,34 @@ def test_the_heat_is_where_the_bump_is(
 ) -> None:
     blocks, classifier = blocks_and_classifier
     step = 2 ** (blocks - 1)  # samples that one place of the last block stands for
-    heatmap = grad_cam(classifier, with_bumps(beats, {beat: {place: 1.0}}), beat, "V")
-    assert heatmap.values.shape == (SETTINGS.length,)
+    heatmap = cam(classifier, with_bumps(beats, {beat: {place: 1.0}}), beat, "V")
+    assert heatmap.heat.shape == (SETTINGS.length,)
     assert heatmap.message == ""
-    assert abs(int(heatmap.values.argmax()) - place) <= step / 2
-    assert 0.7 < heatmap.values.max() <= 1
+    assert abs(int(heatmap.heat.argmax()) - place) <= step / 2
+    assert heatmap.heat.max() == 1
     far = np.abs(np.arange(SETTINGS.length) - place) > 1.5 * step
-    assert (heatmap.values[far] == 0).all()
+    assert (heatmap.heat[far] == 0).all()
 
 
 def test_the_heat_is_as_strong_as_the_evidence(transparent: Classifier, beats: Beats) -> None:
-    heat = grad_cam(transparent, with_bumps(beats, {3: {20: 2.0, 60: 1.0}}), 3, "V").values
-    assert heat[20:22].max() > 0.7
+    heat = cam(transparent, with_bumps(beats, {3: {20: 2.0, 60: 1.0}}), 3, "V").heat
+    assert heat[20:22].max() == 1
     assert heat[60:62].max() == pytest.approx(heat[20:22].max() / 2, rel=1e-3)
 
 
 def test_each_class_has_its_own_evidence(transparent: Classifier, beats: Beats) -> None:
     both = with_bumps(beats, {3: {20: 1.0, 60: -1.0}})
-    assert abs(int(grad_cam(transparent, both, 3, "V").values.argmax()) - 20) <= 1
-    assert abs(int(grad_cam(transparent, both, 3, "F").values.argmax()) - 60) <= 1
-    assert (grad_cam(transparent, both, 3, "V").values[55:65] == 0).all()
+    assert abs(int(cam(transparent, both, 3, "V").heat.argmax()) - 20) <= 1
+    assert abs(int(cam(transparent, both, 3, "F").heat.argmax()) - 60) <= 1
+    assert (cam(transparent, both, 3, "V").heat[55:65] == 0).all()
 
 
 def test_another_beat_is_no_evidence_in_the_shape_of_this_one(
     transparent: Classifier, beats: Beats
 ) -> None:
     neighbours = with_bumps(beats, {2: {20: 1.0}, 4: {40: 1.0}})
-    heatmap = grad_cam(transparent, neighbours, 3, "V")
-    assert (heatmap.values == 0).all()
+    heatmap = cam(transparent, neighbours, 3, "V")
+    assert (heatmap.heat == 0).all()
     assert "V" in heatmap.message
 
 
@@ -154,8 +159,8 @@ def test_another_beat_is_no_evidence_in_the_shape_of_this_one(
 def test_a_class_without_evidence_has_an_empty_map_and_a_message(
     transparent: Classifier, beats: Beats, target: str
 ) -> None:
-    heatmap = grad_cam(transparent, with_bumps(beats, {3: {20: 1.0}}), 3, target)
-    np.testing.assert_array_equal(heatmap.values, np.zeros(SETTINGS.length))
+    heatmap = cam(transparent, with_bumps(beats, {3: {20: 1.0}}), 3, target)
+    np.testing.assert_array_equal(heatmap.heat, np.zeros(SETTINGS.length))
     assert heatmap.target_class == target
     assert target in heatmap.message
 
@@ -167,8 +172,8 @@ def test_a_network_that_knows_nothing_has_an_empty_map(beats: Beats) -> None:
     network.set_weights([np.zeros_like(weight) for weight in network.get_weights()])
     classifier = Classifier(network, ModelSettings(SETTINGS, RUN, 0))
     for target in (None, *BEAT_CLASSES):
-        heatmap = grad_cam(classifier, beats, 5, target)
-        np.testing.assert_array_equal(heatmap.values, np.zeros(SETTINGS.length))
+        heatmap = cam(classifier, beats, 5, target)
+        np.testing.assert_array_equal(heatmap.heat, np.zeros(SETTINGS.length))
         assert heatmap.message
 
 
@@ -189,12 +194,12 @@ def own_scores(classifier: Classifier, beats: Beats, beat: int) -> np.ndarray:
 def test_heat_of_every_beat_is_between_zero_and_one(
     tiny_classifier: Classifier, beats: Beats, beat: int
 ) -> None:
-    heatmap = grad_cam(tiny_classifier, beats, beat)
-    assert heatmap.values.shape == (beats.segments.shape[1],)
-    assert np.isfinite(heatmap.values).all()
-    assert heatmap.values.min() >= 0
-    assert heatmap.values.max() <= 1
-    assert bool(heatmap.message) == bool((heatmap.values == 0).all())
+    heatmap = cam(tiny_classifier, beats, beat)
+    assert heatmap.heat.shape == (beats.segments.shape[1],)
+    assert np.isfinite(heatmap.heat).all()
+    assert heatmap.heat.min() >= 0
+    assert heatmap.heat.max() <= 1
+    assert bool(heatmap.message) == bool((heatmap.heat == 0).all())
     assert heatmap.target_class == BEAT_CLASSES[own_scores(tiny_classifier, beats, beat).argmax()]
 
 
@@ -211,7 +216,7 @@ def test_the_score_explained_is_the_networks_own(
 
     monkeypatch.setattr(tf.GradientTape, "gradient", note)
     for beat in (0, 2, 5, 10):
-        heatmap = grad_cam(tiny_classifier, beats, beat, target)
+        heatmap = cam(tiny_classifier, beats, beat, target)
         assert heatmap.target_class == target
         score = own_scores(tiny_classifier, beats, beat)[BEAT_CLASSES.index(target)]
         assert explained.pop() == pytest.approx(float(score), rel=1e-4, abs=1e-4)
@@ -223,15 +228,15 @@ def test_a_network_read_from_disk_is_explained_alike(
     transparent.save(tmp_path / "model")
     again = Classifier.load(tmp_path / "model")
     bumps = with_bumps(beats, {3: {20: 1.0, 60: 0.5}})
-    expected = grad_cam(transparent, bumps, 3, "V")
-    found = grad_cam(again, bumps, 3, "V")
-    np.testing.assert_allclose(found.values, expected.values, atol=1e-6)
+    expected = cam(transparent, bumps, 3, "V")
+    found = cam(again, bumps, 3, "V")
+    np.testing.assert_allclose(found.heat, expected.heat, atol=1e-6)
 
 
 def test_the_network_is_not_changed_by_explaining(
     tiny_classifier: Classifier, beats: Beats
 ) -> None:
     before = tiny_classifier.probabilities(beats)
-    first = grad_cam(tiny_classifier, beats, 5).values
-    np.testing.assert_array_equal(grad_cam(tiny_classifier, beats, 5).values, first)
+    first = cam(tiny_classifier, beats, 5).heat
+    np.testing.assert_array_equal(cam(tiny_classifier, beats, 5).heat, first)
     np.testing.assert_array_equal(tiny_classifier.probabilities(beats), before)

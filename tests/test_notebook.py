@@ -25,7 +25,7 @@ def any_database(make_record: object, tmp_path: Path) -> Path:
     if has_database():
         return find_data_dir().resolve()
     for i, name in enumerate(DS1 + DS2):
-        make_record(tmp_path / "mitdb", name, seconds=45, seed=i)
+        make_record(tmp_path / "mitdb", name, seconds=75, seed=i)
     return tmp_path / "mitdb"
 
 

@@ -22,7 +22,7 @@ from arrhythmia.charts import (
     plot_run_lengths,
     plot_strip,
 )
-from arrhythmia.explanation import Heatmap
+from arrhythmia.explanation import Explanation
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.plotting import (
     CLASS_COLORS,
@@ -34,6 +34,7 @@ from arrhythmia.plotting import (
     plot_explained_beat,
 )
 from arrhythmia.records import Record
+from arrhythmia.waves import WAVES, Waves
 
 FS = 250.0
 SETTINGS = BeatSettings()
@@ -60,17 +61,24 @@ def probabilities(letters: str) -> np.ndarray:
     return table
 
 
-def hump(at: float = 0.5) -> Heatmap:
-    """A heatmap that is 1 at a share of the segment."""
+def hump(at: float | None = 0.5, target: str = "V") -> Explanation:
+    """Evidence that is greatest at a share of the segment; none at all for None."""
     places = np.arange(SETTINGS.length)
-    values = np.exp(-0.5 * ((places - round(at * (SETTINGS.length - 1))) / 4) ** 2)
-    return Heatmap(values, "V")
+    values = np.zeros(SETTINGS.length)
+    if at is not None:
+        values = np.exp(-0.5 * ((places - round(at * (SETTINGS.length - 1))) / 4) ** 2)
+    edges = np.array([0.0, 20, 30, 36, 45, 53, 75, SETTINGS.length])
+    nothing = np.zeros(15)
+    return Explanation(
+        "grad-cam", target, values, np.zeros(8), np.arange(15), nothing, nothing,
+        Waves(edges, True, True),
+    )  # fmt: skip
 
 
 def explained(
     beat: int = 10,
     record: Record | None = None,
-    heatmap: Heatmap | None = None,
+    heatmap: Explanation | None = None,
     letters: dict[int, str] | None = None,
     **options: object,
 ) -> tuple[Axes, Beats]:
@@ -195,17 +203,23 @@ def test_heat_lies_on_the_trace_at_its_own_time(at: float) -> None:
 
 
 def test_colour_bar_names_the_class_explained() -> None:
-    ax, _ = explained(10, heatmap=Heatmap(hump().values, "F"))
+    ax, _ = explained(10, heatmap=hump(target="F"))
     (bar,) = [a for a in ax.figure.axes if a is not ax]
-    assert bar.get_xlabel() == "evidence for F (Grad-CAM, relative)"
+    assert bar.get_xlabel().startswith("evidence for F in the shape of this beat (Grad-CAM,")
 
 
 def test_empty_heatmap_is_told_and_has_no_colours() -> None:
-    message = "nothing in the shape of this beat speaks for V"
-    ax, _ = explained(10, heatmap=Heatmap(np.zeros(SETTINGS.length), "V", message))
-    assert message in texts(ax)
+    ax, _ = explained(10, heatmap=hump(None))
+    assert "Grad-CAM finds nothing in the shape of this beat that speaks for V" in texts(ax)
     assert ax.figure.axes == [ax]
     assert not ax.images
+
+
+def test_waves_are_named_where_they_are() -> None:
+    ax, beats = explained(10)
+    start = beats.centers[10] - SETTINGS.before
+    names = {t.get_text(): t.xy[0] - start for t in ax.texts if t.get_text() in WAVES}
+    assert {k: round(v, 3) for k, v in names.items()} == {"P": 0.25, "QRS": 0.405, "T": 0.64}
 
 
 @pytest.mark.parametrize("beat", [0, 23])

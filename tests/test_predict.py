@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +21,14 @@ from PIL import Image
 import predict
 from arrhythmia.beats import BeatSettings
 from arrhythmia.classifier import DEFAULT_MODEL, ModelSettings
-from arrhythmia.explanation import Heatmap
+from arrhythmia.explanation import (
+    DEFAULT_METHOD,
+    METHOD_NAMES,
+    METHODS,
+    PARTS,
+    Explanation,
+    explain,
+)
 from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES, GROUPINGS
 from arrhythmia.plotting import chance
 from arrhythmia.records import EXCERPT_NAME, EXCERPT_START, read_record
@@ -163,7 +171,9 @@ def test_text_says_what_matters_first(run: Run) -> None:
     lines = run("--record", "SYN", "--beat", "6").out.splitlines()
     assert lines[0] == f"{f['class']} – {f['class_name']}, p {chance(f['probability'])}"
     assert lines[1] == "reference: V, premature ventricular contraction"
-    assert lines[-3] == f"heatmap: what in the shape of this beat speaks for {f['class']}"
+    assert lines[4] == f["sentence"]
+    assert lines[5].startswith(f"Evidence for {f['class']} ")
+    assert lines[6].startswith("What if: ")
     assert lines[-2] == "figure: beat_syn_6.png"
     assert lines[-1] == "Research software, not a medical device."
     text = "\n".join(lines)
@@ -342,23 +352,79 @@ def test_the_class_asked_for_is_explained(
     monkeypatch.setattr(predict, "draw", lambda *a: figures.append(draw(*a)) or figures[-1])
     f = found(run("--record", "SYN", "--beat", "6", "--target-class", "F", "--json"))
     assert f["explained_class"] == "F"
-    labels = [ax.get_xlabel() for ax in figures[0].axes]
-    shown = [t.get_text() for t in figures[0].axes[0].texts]
-    assert "evidence for F (Grad-CAM, relative)" in labels or f["explanation_note"] in shown
+    titles = [ax.get_title(loc="left") for ax in figures[0].axes]
+    name = METHOD_NAMES[DEFAULT_METHOD]
+    assert f"evidence for F, {name} (hatched: against)" in titles
     assert f["class"] == found(run("--record", "SYN", "--beat", "6", "--json"))["class"]
 
 
 def test_an_empty_heatmap_is_told_and_shown(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    message = "nothing in the shape of this beat speaks for E"
-    empty = Heatmap(np.zeros(BeatSettings().length), "E", message)
-    monkeypatch.setattr(predict, "grad_cam", lambda *_: empty)
+    def nothing(*arguments: object) -> Explanation:
+        found = explain(*arguments)
+        return replace(found, samples=np.zeros_like(found.samples))
+
+    monkeypatch.setattr(predict, "explain", nothing)
     figures = []
     draw = predict.draw
     monkeypatch.setattr(predict, "draw", lambda *a: figures.append(draw(*a)) or figures[-1])
-    result = run("--record", "SYN", "--target-class", "E")
+    result = run("--record", "SYN", "--target-class", "E", "--method", "grad-cam")
     assert result.code == 0
+    message = "Grad-CAM finds nothing in the shape of this beat that speaks for E"
     assert message in result.out
     assert message in [t.get_text() for t in figures[0].axes[0].texts]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_explains(run: Run, method: str) -> None:
+    f = found(run("--record", "SYN", "--beat", "6", "--method", method, "--json"))
+    assert f["method"] == method
+    assert set(f["evidence_percent"]) == set(PARTS)
+    assert METHOD_NAMES[method] in run("--record", "SYN", "--beat", "6", "--method", method).out
+
+
+def test_confidence_is_told_where_the_model_is_calibrated(run: Run) -> None:
+    text = run("--record", "SYN", "--beat", "6")
+    assert "The probability is not calibrated" in text.out
+    f = found(run("--record", "SYN", "--beat", "6", "--json", model=DEFAULT_MODEL))
+    assert f["calibrated"][f["class"]] == pytest.approx(f["probability"], abs=0.05)
+    assert set(f["set_90"]) <= set(f["set_95"]) <= set("NSVF")
+    assert bool(f["refer_reason"]) == f["refer"]
+    lines = run("--record", "SYN", "--beat", "6", model=DEFAULT_MODEL).out.splitlines()
+    assert lines[2].startswith(f"Calibrated p({f['class']}) ")
+    assert f"90 % set: {' or '.join(f['set_90'])} (of N, S, V, F" in lines[2]
+    assert any(line.startswith("Refer to a cardiologist: ") for line in lines) == f["refer"]
+
+
+def test_a_beat_in_a_flat_stretch_is_not_assessed(run: Run, records: Path, tmp_path: Path) -> None:
+    record = read_record(records / "syn")
+    signal = record.signal.copy()
+    peak = int(record.annotation.sample[[s in "NV" for s in record.annotation.symbol]][6])
+    signal[peak - 700 : peak + 700] = signal[peak - 700]
+    path = write(tmp_path / "flat", signal)
+    shutil.copy(records / "syn.atr", path.with_suffix(".atr"))
+    result = run("--record", path, "--sample", str(peak), model=DEFAULT_MODEL)
+    assert result.code == 0, result.err
+    first = result.out.splitlines()[0]
+    assert first.startswith("not assessable: ")
+    assert "the network would say" in first
+    assert "Refer to a cardiologist: not assessable" in result.out
+    f = found(run("--record", path, "--sample", str(peak), "--json", model=DEFAULT_MODEL))
+    assert (f["assessable"], f["refer"]) == (False, True)
+
+
+def test_a_page_is_written_too(run: Run, here: Path) -> None:
+    f = found(run("--record", "SYN", "--beat", "6", "--html", "beat.html", "--json"))
+    page = (here / f["page"]).read_text(encoding="utf-8")
+    assert f["sentence"] in page
+
+
+@pytest.mark.parametrize(("path", "words"), [("beat.txt", "HTML"), ("/proc/beat.html", "--html")])
+def test_a_page_that_cannot_be_written_is_refused(
+    run: Run, here: Path, path: str, words: str
+) -> None:
+    before = set(here.parent.rglob("*"))
+    result = run("--record", "SYN", "--beat", "6", "--html", path)
+    assert_refused(result, [path, words], here, before)
 
 
 @pytest.mark.parametrize(("seconds", "symbols"), [(1.2, 1), (3, 3)])

@@ -17,7 +17,10 @@ from arrhythmia import experiments
 from arrhythmia.__main__ import main
 from arrhythmia.benchmark import ROOT
 from arrhythmia.classifier import DEFAULT_MODEL
+from arrhythmia.confidence import Confidence
 from arrhythmia.experiments import STUDIES, TABLE
+from arrhythmia.explanation import DEFAULT_METHOD
+from arrhythmia.faithfulness import read_faithfulness
 from arrhythmia.inside import INSIDE
 from arrhythmia.ledger import model_digest, read_ledger
 from arrhythmia.published import PUBLISHED
@@ -112,6 +115,48 @@ def test_mean_and_spread_are_those_of_five_seeds(text: str) -> None:
         assert float(row["mean_f1"]) == value
 
 
+@pytest.mark.parametrize("half", ["DS1", "DS2"])
+def test_faithfulness_is_that_of_the_file(half: str) -> None:
+    found = read_faithfulness(DEFAULT_MODEL)
+    assert found["model"] == model_digest(DEFAULT_MODEL)
+    text = block(f"faithfulness:{half}")
+    beats = found[half]["beats"]
+    assert f"{sum(beats.values())} beats, called " in text
+    table = rows(text)
+    for method, figures in found[half]["methods"].items():
+        cells = [c.strip("*") for c in table[method]]
+        keys = ("deletion, relative", "insertion, relative", "randomised")
+        assert [c.split()[0] for c in cells[:3]] == [f"{figures[k]:.2f}" for k in keys]
+        assert cells[2].endswith(f"({figures['randomised, absolute']:.2f})")
+        assert cells[3:5] == [f"{figures[k]:.2f}" for k in ("noise", "one sample later")]
+        shares = [f"{figures[k]:.0f} %" for k in ("QRS of V", "P and rhythm of S")]
+        assert cells[5:] == shares
+
+
+def test_the_default_method_is_the_one_that_wins_on_ds1() -> None:
+    methods = read_faithfulness(DEFAULT_MODEL)["DS1"]["methods"]
+    assert min(methods, key=lambda m: methods[m]["deletion"]) == DEFAULT_METHOD
+
+
+def test_confidence_is_that_of_the_files() -> None:
+    table = rows(block("confidence"))
+    found = json.loads((DEFAULT_MODEL / "confidence_metrics.json").read_text(encoding="utf-8"))
+    folds = Confidence.load(DEFAULT_MODEL).measured["folds_cross_fitted"]
+    for place, part in enumerate((found, folds)):
+        errors = part["calibration"]
+        for when in ("before", "after"):
+            (cells,) = [v for k, v in table.items() if k.endswith(when) and "error" in k]
+            assert cells[place] == f"{errors[when]['ece']:.4f}"
+        for level, sets in part["sets"].items():
+            assert table[f"{level} % sets hold the true class"][place] == f"{sets['coverage']:.3f}"
+            assert table[f"{level} % sets, classes in a set"][place] == f"{sets['size']:.3f}"
+            each = " / ".join(f"{sets['classes'][c]['coverage']:.3f}" for c in "NSVF")
+            assert table[f"{level} % sets, by class N / S / V / F"][place] == each
+        ratio = f"(ratio {part['risk']['ratio']:.2f})"
+        assert table["wrong, of the surest 95 %"][place].endswith(ratio)
+        assert table["not assessable"][place] == f"{100 * part['not_assessable']:.2f} %"
+
+
 def test_figures_inside_patients_are_those_of_the_file() -> None:
     shown = [r for r in block("inside").splitlines() if "every" in r]
     for line, seconds in zip(shown, (300, 60), strict=True):
@@ -176,12 +221,18 @@ def test_command(
         )
     if words[0] == "benchmark":
         words = ["benchmark", "--only", "record"]
-    if words[0] in ("evaluate", "annotate", "benchmark"):
+    if words[0] == "calibrate":
+        for fold in DEFAULT_MODEL.parent.glob("ds1-fold*"):
+            shutil.copytree(fold, model.parent / fold.name)
+    if words[0] in ("evaluate", "annotate", "benchmark", "calibrate", "faithfulness"):
         words += ["--model", str(model)]
     assert main(words) == 0
     if words[0] == "evaluate" and "--folds" not in words:
-        for name in ("metrics.json", "predictions.csv"):
+        for name in ("metrics.json", "predictions.csv", "confidence_metrics.json"):
             assert (model / name).read_bytes() == (DEFAULT_MODEL / name).read_bytes()
+    if words[0] in ("calibrate", "faithfulness"):  # anyone gets what is stored
+        name = {"calibrate": "confidence.json", "faithfulness": "faithfulness.json"}[words[0]]
+        assert (model / name).read_bytes() == (DEFAULT_MODEL / name).read_bytes()
 
 
 def small_folds(monkeypatch: pytest.MonkeyPatch) -> None:
