@@ -202,7 +202,8 @@ def faithfulness(options: argparse.Namespace) -> None:
 
     read_settings(options.model)
     require_database(options.data_dir)
-    from arrhythmia.faithfulness import FILE, format_faithfulness, run_faithfulness
+    from arrhythmia.faithfulness import FILE, run_faithfulness
+    from arrhythmia.reports import format_faithfulness
 
     found = run_faithfulness(
         Path(options.model), options.data_dir, options.again, lambda text: print(text, flush=True)

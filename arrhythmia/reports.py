@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,3 +162,58 @@ def _write_confidence(place: Path, table: pd.DataFrame, prefix: str) -> None:
     mark = None if rule["error_kept"] is None else (1 - rule["share"], rule["error_kept"])
     plot_risk_coverage(np.array(curve["kept"]), np.array(curve["error"]), mark, figure.subplots())
     figure.savefig(place / f"{prefix}risk_coverage.png", dpi=110, metadata={"Software": None})
+
+
+COLUMNS = {
+    "deletion": "deletion, relative",
+    "insertion": "insertion, relative",
+    "redrawn": "randomised",
+    "|redrawn|": "randomised, absolute",
+    "noise": "noise",
+    "shift": "one sample later",
+    "QRS of V": "QRS of V",
+    "P, rhythm of S": "P and rhythm of S",
+}
+"""Heads of the table of explanations, and the figures below them."""
+SHARES = ("QRS of V", "P, rhythm of S")
+"""Those in percent."""
+
+
+def format_faithfulness(found: dict) -> str:
+    """Tables of `arrhythmia.faithfulness.run_faithfulness` for the terminal."""
+    lines = []
+    for half in ("DS1", "DS2"):
+        part = found[half]
+        called = {c: n for c, n in part["beats"].items() if n}
+        beats = ", ".join(f"{n} {c}" for c, n in called.items())
+        lines += [f"{half}: {sum(called.values())} beats, called {beats}", _row("", COLUMNS, 15)]
+        for method, figures in part["methods"].items():
+            cells = [_cell(head, figures.get(key)) for head, key in COLUMNS.items()]
+            lines.append(_row(method, cells, 15))
+        lines += ["", _row("deletion, if called", called, 10)]
+        for method, figures in part["methods"].items():
+            values = figures["deletion, relative, by class"]
+            lines.append(_row(method, [f"{values[c]:.2f}" for c in called], 10))
+        lines += ["", "agreement: rank correlation with the methods above, in the same order"]
+        for place, (method, values) in enumerate(
+            zip(part["methods"], part["agreement"], strict=True)
+        ):
+            lines.append(_row(method, [f"{v:.2f}" for v in values[:place]], 10))
+        lines.append("")
+    lines += [
+        "deletion, insertion: area under the probability of the class, relative to random order",
+        "(deletion: smaller is better; insertion: larger). redrawn: rank correlation with the",
+        "explanation of a network with re-drawn weights (0 is best); noise, shift: with that of",
+        "the same beat, a little disturbed (1 is best).",
+    ]
+    return "\n".join(lines)
+
+
+def _row(head: str, cells: Iterable[str], width: int) -> str:
+    return f"{head:22}" + "".join(f"{cell:>{width}}" for cell in cells)
+
+
+def _cell(head: str, figure: float | None) -> str:
+    if figure is None:
+        return "–"
+    return f"{figure:.0f} %" if head in SHARES else f"{figure:.2f}"

@@ -22,7 +22,6 @@ from arrhythmia.faithfulness import (
     choose_beats,
     curves,
     disturbed,
-    format_faithfulness,
     measure,
     rank_correlation,
     redrawn,
@@ -32,6 +31,7 @@ from arrhythmia.faithfulness import (
 )
 from arrhythmia.reading import log_odds, read_beat
 from arrhythmia.records import read_record
+from arrhythmia.reports import format_faithfulness
 
 
 @pytest.fixture(scope="module")

@@ -130,7 +130,9 @@ def test_faithfulness_is_that_of_the_file(half: str) -> None:
         assert cells[2].endswith(f"({figures['randomised, absolute']:.2f})")
         assert cells[3:5] == [f"{figures[k]:.2f}" for k in ("noise", "one sample later")]
         shares = [f"{figures[k]:.0f} %" for k in ("QRS of V", "P and rhythm of S")]
-        assert cells[5:] == shares
+        assert cells[5:7] == shares
+        each = figures["deletion, relative, by class"]
+        assert cells[7] == " / ".join(f"{each[c]:.2f}" for c in "NSVF")
 
 
 def test_the_default_method_is_the_one_that_wins_on_ds1() -> None:
