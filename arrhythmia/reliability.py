@@ -175,15 +175,18 @@ def confidence_report(table: pd.DataFrame) -> dict:
     -------
     dict
         ``calibration`` (``before`` and ``after``), ``sets`` (level to `coverage_figures`),
-        ``risk`` (`risk_figures`), ``referred`` (``share``, ``error`` of what is referred and
-        ``error_kept``, their ``ratio``) and ``not_assessable``, a share of all beats.
+        ``risk`` (`risk_figures`, beats that are not assessable referred first),
+        ``risk_assessable`` (the same of the other beats alone, without the curve),
+        ``referred`` (``share``, ``error`` of what is referred and ``error_kept``, their
+        ``ratio``) and ``not_assessable``, a share of all beats.
     """
     unread = table["reason"].str.startswith(NOT_ASSESSABLE)
     known = table[table["reference"] != ""]
+    readable = ~unread[known.index].to_numpy()
     truth, found = truth_and_found(known, GROUPING)
     after = known[list(CALIBRATED_COLUMNS)].to_numpy()
     wrong, refer = found != truth, known["refer"].to_numpy() > 0
-    score = 1.0 - after.max(axis=1) + unread[known.index].to_numpy()
+    score = 1.0 - after.max(axis=1) + ~readable
     before = grouped(known[list(PROBABILITY_COLUMNS)].to_numpy(), GROUPING)
     calibrated = grouped(after, GROUPING)
     record = known["record"].to_numpy(dtype=str)
@@ -194,6 +197,7 @@ def confidence_report(table: pd.DataFrame) -> dict:
         for level in LEVELS
     }
     kept = wrong[~refer].mean() if not refer.all() else np.nan
+    alone = risk_figures(score[readable], wrong[readable]) if readable.any() else None
     return {
         "beats": len(known),
         "classes": list(CLASSES),
@@ -203,6 +207,7 @@ def confidence_report(table: pd.DataFrame) -> dict:
         },
         "sets": sets,
         "risk": risk_figures(score, wrong),
+        "risk_assessable": alone and {k: v for k, v in alone.items() if k != "curve"},
         "referred": {
             "share": _number(refer.mean()),
             "error": _number(wrong[refer].mean()) if refer.any() else None,
@@ -236,11 +241,20 @@ def format_confidence(report: dict) -> str:
             f"{'':>12} {100 * each['without_top']:.1f} % leave out the most likely class; with it "
             f"they would cover {fuller['coverage']:.3f} with {fuller['size']:.3f} classes"
         )
-    risk, rule = report["risk"], report["referred"]
+    risk, rule, alone = (report[k] for k in ("risk", "referred", "risk_assessable"))
     lines += [
         "",
         f"error of all beats {_per_cent(risk['error'])}, of the {100 * KEPT:.0f} % surest "
         f"{_per_cent(risk['error_kept'])} (ratio {_ratio(risk['ratio'])})",
+        *(
+            []
+            if alone is None
+            else [
+                f"error of the assessable beats {_per_cent(alone['error'])}, of the "
+                f"{100 * KEPT:.0f} % surest of them {_per_cent(alone['error_kept'])} "
+                f"(ratio {_ratio(alone['ratio'])})"
+            ]
+        ),
         f"referred by rule {_per_cent(rule['share'])}, of these wrong {_per_cent(rule['error'])}; "
         f"error of the rest {_per_cent(rule['error_kept'])} (ratio {_ratio(rule['ratio'])})",
         f"not assessable {_per_cent(report['not_assessable'])}",

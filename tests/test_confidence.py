@@ -208,6 +208,9 @@ def test_referral_takes_its_share_and_helps() -> None:
     report = confidence_report(cross_fit(seen))
     assert report["referred"]["ratio"] < 1
     assert report["referred"]["error"] > report["risk"]["error"]
+    if not report["not_assessable"]:
+        alone = report["risk_assessable"]
+        assert alone == {k: report["risk"][k] for k in ("error", "error_kept", "ratio")}
     assert report["calibration"]["after"]["ece"] < report["calibration"]["before"]["ece"]
     assert report["sets"]["90"]["coverage"] == pytest.approx(0.9, abs=0.03)
     assert report["not_assessable"] == pytest.approx(20 / len(seen.table), abs=1e-3)
