@@ -25,7 +25,6 @@ from arrhythmia.confidence import (
     GROUPING,
     Confidence,
     Novelty,
-    digest,
     shape_features,
     softened,
 )
@@ -41,6 +40,7 @@ from arrhythmia.fitting import (
     tempered,
 )
 from arrhythmia.labels import BEAT_CLASSES, grouped, grouping_numbers
+from arrhythmia.ledger import model_digest
 from arrhythmia.quality import find_problems
 from arrhythmia.records import read_record
 from arrhythmia.reliability import confidence_columns, confidence_report, reliability, risk_figures
@@ -283,7 +283,9 @@ def calibrate(
         "scores": compare_scores(evidence),
         "folds_cross_fitted": confidence_report(table),
     }
-    found = replace(fit_confidence(evidence, novelty), measured=measured, model=digest(folder))
+    found = replace(
+        fit_confidence(evidence, novelty), measured=measured, model=model_digest(folder)
+    )
     return found, table
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from arrhythmia.beats import Beats
 from arrhythmia.errors import InputError
 from arrhythmia.files import whole_file
 from arrhythmia.labels import BEAT_CLASSES, GROUPINGS, grouped
+from arrhythmia.ledger import model_digest
 from arrhythmia.quality import PROBLEMS, find_problems
 from arrhythmia.records import Record
 from arrhythmia.sequences import with_difference
@@ -122,10 +122,9 @@ def shape_features(classifier: Classifier, beats: Beats) -> np.ndarray:
     -------
     ndarray of float, shape (beats, features)
     """
-    encoder = classifier.network.get_layer("each_beat").layer
     inputs = with_difference(beats.segments, beats.usual_beat)
     parts = np.array_split(inputs, max(1, -(-len(inputs) // FEATURES_AT_ONCE)))
-    return np.concatenate([np.asarray(encoder(part, training=False)) for part in parts])
+    return np.concatenate([np.asarray(classifier.describe(part)) for part in parts])
 
 
 @dataclass(frozen=True)
@@ -179,7 +178,7 @@ class Confidence:
     measured : dict
         What was found on DS1, out of fold.
     model : str
-        SHA-256 of the ``model.keras`` it belongs to.
+        Of the network it belongs to, see `arrhythmia.ledger.model_digest`.
     """
 
     lapse: float
@@ -228,7 +227,7 @@ class Confidence:
             raise InputError(f"'{file}' is damaged ({error!r}): {remedy}") from error
         if saved != (FORMAT, CLASSES):
             raise InputError(f"'{file}' was saved by an incompatible version: {remedy}")
-        if found.model != digest(folder):
+        if found.model != model_digest(folder):
             raise InputError(f"'{file}' was made for another network: {remedy}")
         return found
 
@@ -322,12 +321,6 @@ class Confidence:
 def is_calibrated(folder: str | Path) -> bool:
     """Whether a saved model has a ``confidence.json`` beside it."""
     return (Path(folder) / FILE).is_file()
-
-
-def digest(folder: str | Path) -> str:
-    """SHA-256 of a saved network; empty where there is none."""
-    file = Path(folder) / "model.keras"
-    return sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
 
 
 def _some(beats: Beats, wanted: np.ndarray) -> Beats:
