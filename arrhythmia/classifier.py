@@ -113,8 +113,8 @@ class Classifier:
         As built by `arrhythmia.model.build_network`, trained.
     settings : ModelSettings
         Preprocessing and facts of the training.
-    teachers : sequence of Classifier
-        Those that taught it, while it is in memory; `save` does not keep them.
+    members : sequence of Classifier
+        Networks that were joined to make it, while it is in memory; `save` does not keep them.
 
     Examples
     --------
@@ -127,11 +127,11 @@ class Classifier:
     """
 
     def __init__(
-        self, network: keras.Model, settings: ModelSettings, teachers: Sequence[Classifier] = ()
+        self, network: keras.Model, settings: ModelSettings, members: Sequence[Classifier] = ()
     ) -> None:
         self.network = network
         self.settings = settings
-        self.teachers = teachers
+        self.members = members
         self._forward = None
         self._halves = None
         self._traced: list = []
@@ -213,7 +213,7 @@ class Classifier:
         Parameters
         ----------
         segments : ndarray or Tensor of float32, shape (runs, run, samples, 2)
-        rr : ndarray or Tensor of float32, shape (runs, run, 8)
+        rr : ndarray or Tensor of float32, shape (runs, run, 9)
 
         Returns
         -------

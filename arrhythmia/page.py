@@ -53,6 +53,7 @@ RR_WORDS = (
     "RR before",
     "irregularity of the 21 beats around",
     "lateness in units of the irregularity",
+    "likeness of the P waves of the 21 beats around",
 )
 """`arrhythmia.sequences.RR_INPUTS` for a reader."""
 

@@ -32,7 +32,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 SETTINGS = BeatSettings()
 BEAT = 5
 HOSTILE = "<script>alert(1)</script>"
-REASONS = Reasons("V", "V", 0.16, 0.09, 0.4, 0.25, 1.0, 0.02, 0.12, "N", 0.6, 0.9, 0.1)
+REASONS = Reasons("V", "V", 0.16, 0.09, 0.4, 0.25, 1.0, 0.02, 0.9, 0.12, "N", 0.6, 0.9, 0.1)
 
 
 @pytest.fixture(scope="module")

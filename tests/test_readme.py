@@ -24,7 +24,7 @@ from arrhythmia.faithfulness import read_faithfulness
 from arrhythmia.inside import INSIDE
 from arrhythmia.ledger import model_digest, read_ledger
 from arrhythmia.published import PUBLISHED
-from arrhythmia.reports import over_seeds, teacher_folders
+from arrhythmia.reports import over_seeds, seed_folders
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CARD = (DEFAULT_MODEL / "README.md").read_text(encoding="utf-8")
@@ -109,8 +109,8 @@ def test_mean_and_spread_are_those_of_five_seeds(text: str) -> None:
         assert table[name][0] == f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
         assert table[name][1:] == [f"{v:.3f}" for v in values]
     ledger = read_ledger(DEFAULT_MODEL.parent / "ds2_ledger.csv")
-    assert len(teacher_folders(DEFAULT_MODEL)) == 5
-    for folder, value in zip(teacher_folders(DEFAULT_MODEL), found["mean F1"], strict=True):
+    assert len(seed_folders(DEFAULT_MODEL)) == 5
+    for folder, value in zip(seed_folders(DEFAULT_MODEL), found["mean F1"], strict=True):
         row = next(row for row in ledger if row["digest"] == model_digest(folder))
         assert float(row["mean_f1"]) == value
 
@@ -249,5 +249,5 @@ def small_folds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         training.TrainingSettings,
         "from_dict",
-        lambda facts: replace(whole(facts), epochs=1, steps=4, copies=1, teachers=0),
+        lambda facts: replace(whole(facts), epochs=1, steps=4, copies=1, members=1),
     )
