@@ -136,7 +136,7 @@ def evaluate(options: argparse.Namespace) -> None:
     print("95 % intervals of F1 and accuracy: records resampled with replacement")
     seeds = None if options.folds else over_seeds(options.model)
     if seeds:
-        print("\nThe networks that taught it, of the same shape and with a seed each:")
+        print("\nThe same with other seeds:")
         print(f"{format_seeds(seeds)}\n")
     if not options.folds:
         _print_confidence(Path(options.model))

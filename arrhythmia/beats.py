@@ -428,8 +428,8 @@ def p_likeness(segments: np.ndarray, settings: BeatSettings) -> np.ndarray:
         fibrillation, .9 in sinus rhythm. What lies on the line between the ends of this
         stretch does not count.
     """
-    start, stop = (settings.left - round(s * settings.fs) for s in P_WAVE_S)
-    wave = segments[:, start:stop].astype(float)
+    start, stop = (max(settings.left - round(s * settings.fs), 0) for s in P_WAVE_S)
+    wave = segments[:, start : max(stop, 1)].astype(float)
     wave -= np.linspace(wave[:, 0], wave[:, -1], wave.shape[1], axis=1)
     energy = median_around(np.mean(wave**2, axis=1)) + LEAST_WAVE**2
     return np.clip(np.mean(median_around(wave) ** 2, axis=1) / energy, 0, 1)

@@ -13,7 +13,7 @@ import numpy as np
 
 from arrhythmia.beats import Beats, BeatSettings, detect_r_peaks, find_beats
 from arrhythmia.errors import InputError
-from arrhythmia.files import whole_folder
+from arrhythmia.files import compress_archive, whole_folder
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.records import Record
 from arrhythmia.sequences import CHANNELS, RR_INPUTS, covering_runs, network_inputs
@@ -185,6 +185,7 @@ class Classifier:
         """
         with whole_folder(folder) as part:
             self.network.save(part / "model.keras")
+            compress_archive(part / "model.keras")  # joined networks are mostly zeros
             (part / "settings.json").write_text(self.settings.to_json(), encoding="utf-8")
             if history is not None:
                 (part / "history.csv").write_text(history, encoding="utf-8")

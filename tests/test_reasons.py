@@ -129,6 +129,8 @@ def test_the_sentence_of_the_issue() -> None:
         ({"cycle": 0.9}, "a pause after that is not full."),
         ({"cycle": 1.3}, "more than a full pause after."),
         ({"irregularity": 0.2}, "in an irregular rhythm."),
+        ({"irregularity": 0.2, "p_likeness": 0.1}, "irregular rhythm without P waves in common."),
+        ({"p_likeness": 0.1}, "full pause after."),
         ({"qrs_s": 0.1}, "QRS of another shape than this patient's usual, 0.10 s wide"),
         ({"qrs_s": 0.1, "qrs_likeness": 0.99}, "QRS as usual for this patient (0.10 s)"),
     ],

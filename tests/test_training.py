@@ -27,10 +27,10 @@ from arrhythmia.batches import (
     training_beats,
 )
 from arrhythmia.beats import BeatSettings, cut_beats, prepare_signal, reference_beats
-from arrhythmia.classifier import read_settings
+from arrhythmia.classifier import Classifier, ModelSettings, read_settings
 from arrhythmia.errors import InputError
 from arrhythmia.labels import BEAT_CLASSES, DS1, DS2, PACED, SYMBOL_CLASS
-from arrhythmia.model import NetworkSettings, build_network
+from arrhythmia.model import NetworkSettings, build_network, join
 from arrhythmia.records import read_record
 from arrhythmia.sequences import RR_INPUTS, network_inputs
 from arrhythmia.training import (
@@ -436,6 +436,30 @@ def test_the_network_shipped_is_several_joined(records: dict[str, Leads]) -> Non
     np.testing.assert_allclose(both, (one + other) / 2, atol=1e-5)
     assert history["epoch"].tolist() == [1, 2]
     assert not np.allclose(history["loss"], own["loss"])
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        replace(TINY.network, bidirectional=False),
+        replace(TINY.network, unseen=("difference", "p waves")),
+        NetworkSettings(run=RUN),
+    ],
+    ids=["one way", "partly unseen", "as shipped"],
+)
+def test_joined_networks_give_the_mean_of_their_scores(shape: NetworkSettings) -> None:
+    rng = np.random.default_rng(0)
+    networks = [build_network(BEATS.length, len(RR_INPUTS), shape) for _ in range(3)]
+    for network in networks:  # also where fresh networks are all zero, or one
+        network.set_weights([w + rng.uniform(0.0, 0.2, w.shape) for w in network.get_weights()])
+    joined = join(networks, shape)
+    segments = rng.normal(size=(2, RUN, BEATS.length, 2)).astype(np.float32)
+    rr = rng.normal(size=(2, RUN, len(RR_INPUTS))).astype(np.float32)
+    facts = ModelSettings(BEATS, RUN, 0, {})
+    found = np.asarray(Classifier(joined, facts).scores(segments, rr))
+    each = [np.asarray(Classifier(network, facts).scores(segments, rr)) for network in networks]
+    assert np.std(each, axis=0).max() > 0.1
+    np.testing.assert_allclose(found, np.mean(each, axis=0), rtol=1e-4, atol=1e-4)
 
 
 def test_a_model_notes_how_it_was_trained(tiny_model: Path) -> None:
