@@ -94,8 +94,6 @@ def train(options: argparse.Namespace) -> None:
         settings = replace(settings, epochs=options.epochs)
     classifier, history = train_network(options.data_dir, settings, options.seed)
     classifier.save(folder, history.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
-    for number, teacher in enumerate(classifier.teachers, 1):
-        teacher.save(MODELS_FOLDER / f"{options.name}-teacher{number}")
     print(f"saved in '{folder}'; next: {PROG} evaluate --model {folder}")
 
 
@@ -138,7 +136,7 @@ def evaluate(options: argparse.Namespace) -> None:
     print("95 % intervals of F1 and accuracy: records resampled with replacement")
     seeds = None if options.folds else over_seeds(options.model)
     if seeds:
-        print("\nThe networks that taught it, of the same shape and with a seed each:")
+        print("\nThe same with other seeds:")
         print(f"{format_seeds(seeds)}\n")
     if not options.folds:
         _print_confidence(Path(options.model))
@@ -320,7 +318,7 @@ def _inside_patients(options: argparse.Namespace) -> None:
             if file.is_file():
                 figures = json.loads(file.read_text(encoding="utf-8"))
             else:
-                settings = replace(TrainingSettings(), teachers=0)  # one network
+                settings = replace(TrainingSettings(), members=1)
                 figures = run_inside(options.data_dir, settings, block_s, folder=folder)
             print(f"INSIDE patients, optimistic: every sixth block of {block_s:.0f} s held out\n")
             print(format_summary(figures))

@@ -16,14 +16,11 @@ from functools import partial
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from arrhythmia.beats import BeatSettings, Prepared, center_qrs, cut_beats
+from arrhythmia.beats import P_WAVE_S, BeatSettings, Prepared, center_qrs, cut_beats
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.sequences import irregularity
 
 N, S, V, E, F = (BEAT_CLASSES.index(c) for c in BEAT_CLASSES)
-
-HEAD, P_END = 0.26, 0.07
-"""Seconds before the centre of the QRS at which the P wave may begin, and where it has ended."""
 
 STEADY = 0.1
 """Irregularity above which no beat is made premature: in a patient who fibrillates, normal beats
@@ -193,7 +190,7 @@ class _Plan:
 
     def change_p(self, beat: int, factor: float) -> None:
         """Multiply what rises over the baseline before the QRS."""
-        part = self.span(beat, -HEAD, -P_END)
+        part = self.span(beat, -P_WAVE_S[0], -P_WAVE_S[1])
         wave = self.signal[part]
         if len(wave) > 2:
             base = np.linspace(wave[0], wave[-1], len(wave))
@@ -222,7 +219,7 @@ class _Plan:
         """Join the beats at their new distances."""
         fs, x, centers = self.fs, self.signal, self.centers
         lengths = np.rint(np.clip(self.rr, 0.2 * fs, 4 * fs)).astype(int)
-        head = round(HEAD * fs)
+        head = round(P_WAVE_S[0] * fs)
         ramp = np.sin(np.linspace(0, np.pi / 2, round(0.14 * fs))) ** 2
         pieces = [x[: centers[0]]]
         for i, length in enumerate(lengths):
@@ -354,5 +351,5 @@ def _fibrillate(plan: _Plan, at: int, stop: int, rng: np.random.Generator) -> No
     seconds = np.arange(part.stop - part.start) / plan.fs
     wander = gaussian_filter1d(rng.normal(size=len(seconds)), 0.5 * plan.fs) * 40
     phase = 2 * np.pi * rng.uniform(4, 8) * seconds + wander
-    height = rng.uniform(0, 0.08) * np.ptp(plan.signal[part][: round(2 * plan.fs)])
+    height = rng.uniform(0, 0.1) * np.ptp(plan.signal[part][: round(2 * plan.fs)])
     plan.signal[part] += height * np.sin(phase)

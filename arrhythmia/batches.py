@@ -64,9 +64,9 @@ class TrainingSettings:
         Spread of the logarithm of the amplitude.
     rr_noise : float
         Spread added to the RR inputs (logarithms).
-    teachers : int
-        Networks that are trained first; what they say on average is then learnt instead of the
-        classes (see `arrhythmia.training.fit_taught`). 0 for none.
+    members : int
+        Networks, each with a seed of its own, that are trained and joined into one, which gives
+        the mean of their scores (see `arrhythmia.training.fit_joined`).
     """
 
     network: NetworkSettings = field(default_factory=NetworkSettings)
@@ -83,7 +83,7 @@ class TrainingSettings:
     noise: float = 0.2
     gain: float = 0.15
     rr_noise: float = 0.02
-    teachers: int = 5
+    members: int = 5
     focal_gamma: float | None = None
     sampling: str | None = None
 
@@ -213,7 +213,7 @@ def training_beats(
         segments=np.concatenate([b.segments for b in items]),
         usual_beats=np.concatenate(usual_beats),
         usual=np.cumsum(each, dtype=int) - 1,
-        rr=np.concatenate([rr_inputs(b.rr_pre, b.rr_post, b.mean_rr) for b in items]),
+        rr=np.concatenate([rr_inputs(b.rr_pre, b.rr_post, b.mean_rr, b.p_likeness) for b in items]),
         beat_class=np.concatenate([b.beat_class for b in items]),
         starts=np.concatenate(starts),
         chances=all_chances / all_chances.sum(),

@@ -21,6 +21,15 @@ from arrhythmia.records import Record
 RENEWED = 20
 """Beats after which a usual beat of the past is renewed, and the fewest it is made from."""
 
+AROUND = 10
+"""Beats to each side of a beat that are its surroundings."""
+
+P_WAVE_S = (0.26, 0.07)
+"""Seconds before the centre of the QRS at which the P wave may begin, and where it has ended."""
+
+LEAST_WAVE = 0.03
+"""Root mean square below which nothing is a P wave, in standard deviations of a segment."""
+
 DETECTABLE_S = 2.0
 """In less, ``sleepecg`` fails, or finds other beats each time."""
 
@@ -113,6 +122,8 @@ class Beats:
         Mean RR interval of the record, or of the minutes before each beat, in seconds.
     rr_pre, rr_post : ndarray of float, shape (beats,)
         RR interval before and after each beat in seconds.
+    p_likeness : ndarray of float, shape (beats,)
+        See `p_likeness`.
     beat_class : ndarray of int, shape (beats,)
         Place in `arrhythmia.labels.BEAT_CLASSES`; -1 where it is not known.
     """
@@ -125,6 +136,7 @@ class Beats:
     mean_rr: float | np.ndarray
     rr_pre: np.ndarray
     rr_post: np.ndarray
+    p_likeness: np.ndarray
     beat_class: np.ndarray
 
     def __len__(self) -> int:
@@ -394,6 +406,48 @@ def _likeness(segments: np.ndarray, beat: np.ndarray) -> np.ndarray:
     return centered @ (beat - beat.mean()) / (np.linalg.norm(centered, axis=1) + 1e-9)
 
 
+def p_likeness(segments: np.ndarray, settings: BeatSettings) -> np.ndarray:
+    """How much of what precedes the QRS the beats around have in common: their P wave.
+
+    In atrial fibrillation no P wave goes before a QRS; what is there instead differs from
+    beat to beat, and its median over 21 beats is next to nothing. Of sinus rhythm the median is
+    the P wave itself. It depends on neither lead nor amplitude.
+
+    Parameters
+    ----------
+    segments : ndarray, shape (beats, samples)
+        Standardised, so that `LEAST_WAVE` has a meaning.
+    settings : BeatSettings
+        How they were cut.
+
+    Returns
+    -------
+    ndarray of float, shape (beats,)
+        Energy of the median of the 21 beats around between 0.26 and 0.07 s before the QRS,
+        relative to the median of their energies and that of `LEAST_WAVE`: in DS1 about .1 in
+        fibrillation, .9 in sinus rhythm. What lies on the line between the ends of this
+        stretch does not count.
+    """
+    start, stop = (max(settings.left - round(s * settings.fs), 0) for s in P_WAVE_S)
+    wave = segments[:, start : max(stop, 1)].astype(float)
+    wave -= np.linspace(wave[:, 0], wave[:, -1], wave.shape[1], axis=1)
+    energy = median_around(np.mean(wave**2, axis=1)) + LEAST_WAVE**2
+    return np.clip(np.mean(median_around(wave) ** 2, axis=1) / energy, 0, 1)
+
+
+def median_around(values: np.ndarray) -> np.ndarray:
+    """Median of the 21 beats around each beat, in the unit of the values.
+
+    Parameters
+    ----------
+    values : ndarray, shape (beats, ...)
+    """
+    mode = "reflect" if len(values) > AROUND else "edge"
+    padded = np.pad(values, [(AROUND, AROUND)] + [(0, 0)] * (values.ndim - 1), mode=mode)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1, axis=0)
+    return np.median(windows, axis=-1)
+
+
 def cut_beats(prepared: Prepared, settings: BeatSettings) -> Beats:
     """Cut a standardised segment around every beat, and measure RR intervals.
 
@@ -427,15 +481,17 @@ def cut_beats(prepared: Prepared, settings: BeatSettings) -> Beats:
         seconds = centers / settings.fs
         usual, mean_rr = _of_the_past(segments, rr_pre, seconds, 60 * settings.past_minutes)
     scale = np.maximum(np.std(usual, axis=-1, keepdims=True), 1e-9)
+    segments = segments / scale
     return Beats(
         record=prepared.record,
         fs=settings.fs,
         centers=centers / settings.fs,
-        segments=(segments / scale).astype(np.float32),
+        segments=segments.astype(np.float32),
         usual_beat=(usual / scale).astype(np.float32),
         mean_rr=mean_rr,
         rr_pre=rr_pre,
         rr_post=np.concatenate([rr[: len(centers) - 1], rr[-1:]]),
+        p_likeness=p_likeness(segments, settings),
         beat_class=prepared.beat_class,
     )
 

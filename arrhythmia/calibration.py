@@ -23,21 +23,21 @@ from arrhythmia.classifier import Classifier, read_settings
 from arrhythmia.confidence import (
     CLASSES,
     GROUPING,
+    LEAST_PROBABILITY,
     Confidence,
     Novelty,
     shape_features,
-    softened,
+    tempered,
 )
 from arrhythmia.errors import InputError
 from arrhythmia.evaluation import PROBABILITY_COLUMNS, read_predictions
 from arrhythmia.fitting import (
-    LEAST_PROBABILITY,
     fit_lapse,
     fit_novelty,
     fit_temperature,
     fit_thresholds,
     record_weights,
-    tempered,
+    softened,
 )
 from arrhythmia.labels import BEAT_CLASSES, grouped, grouping_numbers
 from arrhythmia.ledger import model_digest
@@ -93,7 +93,7 @@ class Evidence:
 
 
 def fit_confidence(evidence: Evidence, novelty: Novelty) -> Confidence:
-    """Lapse rate, sets and rule of referral from beats out of fold.
+    """Temperature, sets and rule of referral from beats out of fold.
 
     Parameters
     ----------
@@ -104,8 +104,8 @@ def fit_confidence(evidence: Evidence, novelty: Novelty) -> Confidence:
     known = evidence.part((evidence.truth >= 0) & (evidence.problems == 0))
     raw, truth, record = known.raw, known.truth, known.table["record"].to_numpy(dtype=str)
     weights = record_weights(record)
-    lapse = fit_lapse(raw, truth, weights)
-    calibrated = softened(raw, lapse)
+    temperature = fit_temperature(raw, truth, weights)
+    calibrated = tempered(raw, temperature)
     least = fit_thresholds(grouped(calibrated, GROUPING), grouping_numbers(GROUPING)[truth], record)
     order = np.argsort(known.novelty)
     place = np.searchsorted(np.cumsum(weights[order]), 1 - NOVEL_SHARE)
@@ -115,7 +115,8 @@ def fit_confidence(evidence: Evidence, novelty: Novelty) -> Confidence:
     budget = REFER_SHARE * len(evidence.table) - np.sum(evidence.problems > 0) - novel.sum()
     score = np.sort(1.0 - calibrated[~novel].max(axis=1))[::-1]
     refer_above = float(score[int(np.clip(budget, 0, len(score) - 1))])
-    return Confidence(lapse, least, refer_above, Novelty(novelty.means, novelty.precision, limit))
+    novelty = Novelty(novelty.means, novelty.precision, limit)
+    return Confidence(temperature, least, refer_above, novelty)
 
 
 def cross_fit(evidence: Evidence) -> pd.DataFrame:
@@ -134,8 +135,9 @@ def compare_calibrations(evidence: Evidence) -> dict[str, dict[str, float]]:
     """Ways to calibrate, each fitted on all folds but one and measured on that one.
 
     Temperature scaling supposes that a network is too sure of itself by the same factor
-    everywhere. Between patients it is not: what it calls 0.8 comes true as often as that, and a
-    few beats that it is certain of are wrong.
+    everywhere, a lapse rate that it is right but for a few beats of which it is certain. The
+    mean of several networks' scores is better served by the first, a single network was by the
+    second.
 
     Returns
     -------
@@ -144,10 +146,10 @@ def compare_calibrations(evidence: Evidence) -> dict[str, dict[str, float]]:
         and ``surprise`` (mean negative logarithm of the true class's probability).
     """
     known = evidence.part((evidence.truth >= 0) & (evidence.problems == 0))
-    raw, truth = softened(known.raw, 0.0), known.truth
+    raw, truth = tempered(known.raw, 1.0), known.truth
     record = known.table["record"].to_numpy(dtype=str)
     ways = {
-        "as the network gives them": (lambda *_: 0.0, softened),
+        "as the network gives them": (lambda *_: 1.0, tempered),
         "temperature": (fit_temperature, tempered),
         "lapse rate": (fit_lapse, softened),
     }
@@ -170,7 +172,7 @@ def compare_calibrations(evidence: Evidence) -> dict[str, dict[str, float]]:
 def compare_scores(evidence: Evidence) -> dict[str, float | None]:
     """Error of the surest 95 % relative to that of all, for each score that could order beats."""
     known = evidence.part(evidence.truth >= 0)
-    raw = softened(known.raw, fit_lapse(known.raw, known.truth))
+    raw = tempered(known.raw, fit_temperature(known.raw, known.truth))
     places = grouping_numbers(GROUPING)
     wrong = grouped(raw, GROUPING).argmax(axis=1) != places[known.truth]
     scores = {
@@ -291,7 +293,7 @@ def calibrate(
 
 def format_calibration(confidence: Confidence) -> str:
     """What was fitted, for the terminal."""
-    lines = [f"lapse rate {confidence.lapse:.4f}; refer above {confidence.refer_above:.3f}"]
+    lines = [f"temperature {confidence.temperature:.3f}; refer above {confidence.refer_above:.3f}"]
     lines.append("calibrated on three folds, measured on the fourth:")
     for name, each in confidence.measured.get("calibrations", {}).items():
         values = "ECE {ece:.4f}, of the worst fold {worst_fold:.4f}, surprise {surprise:.4f}"

@@ -13,7 +13,7 @@ import numpy as np
 
 from arrhythmia.beats import Beats, BeatSettings, detect_r_peaks, find_beats
 from arrhythmia.errors import InputError
-from arrhythmia.files import whole_folder
+from arrhythmia.files import compress_archive, whole_folder
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.records import Record
 from arrhythmia.sequences import CHANNELS, RR_INPUTS, covering_runs, network_inputs
@@ -113,8 +113,8 @@ class Classifier:
         As built by `arrhythmia.model.build_network`, trained.
     settings : ModelSettings
         Preprocessing and facts of the training.
-    teachers : sequence of Classifier
-        Those that taught it, while it is in memory; `save` does not keep them.
+    members : sequence of Classifier
+        Networks that were joined to make it, while it is in memory; `save` does not keep them.
 
     Examples
     --------
@@ -127,11 +127,11 @@ class Classifier:
     """
 
     def __init__(
-        self, network: keras.Model, settings: ModelSettings, teachers: Sequence[Classifier] = ()
+        self, network: keras.Model, settings: ModelSettings, members: Sequence[Classifier] = ()
     ) -> None:
         self.network = network
         self.settings = settings
-        self.teachers = teachers
+        self.members = members
         self._forward = None
         self._halves = None
         self._traced: list = []
@@ -185,6 +185,7 @@ class Classifier:
         """
         with whole_folder(folder) as part:
             self.network.save(part / "model.keras")
+            compress_archive(part / "model.keras")  # joined networks are mostly zeros
             (part / "settings.json").write_text(self.settings.to_json(), encoding="utf-8")
             if history is not None:
                 (part / "history.csv").write_text(history, encoding="utf-8")
@@ -213,7 +214,7 @@ class Classifier:
         Parameters
         ----------
         segments : ndarray or Tensor of float32, shape (runs, run, samples, 2)
-        rr : ndarray or Tensor of float32, shape (runs, run, 8)
+        rr : ndarray or Tensor of float32, shape (runs, run, 9)
 
         Returns
         -------

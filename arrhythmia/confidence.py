@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from arrhythmia.classifier import Classifier
 
 FILE = "confidence.json"
-FORMAT = 1
+FORMAT = 2
 GROUPING = "aami"
 """Classes of the sets. E cannot be a class of its own: one record of DS1 holds all of it, and a
 promise about new patients cannot be learnt from one patient. Here it counts as V."""
@@ -35,32 +35,33 @@ CLASSES = tuple(GROUPINGS[GROUPING])
 LEVELS = (90, 95)
 """Per cent of the beats of each class whose set is to hold the true class."""
 
+LEAST_PROBABILITY = 5e-5
+"""Half of the last place of probabilities in ``predictions.csv``: they are never zero."""
 FEATURES_AT_ONCE = 4096
 NOT_ASSESSABLE = "not assessable: "
 UNLIKE = "its shape is unlike those that the network was trained on"
 
 
-def softened(probabilities: np.ndarray, lapse: float) -> np.ndarray:
-    """Mix probabilities with what one would say who knows nothing.
+def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Divide the logarithms of probabilities by a temperature.
 
-    However sure the network is, for a new patient it is sometimes simply wrong: with the chance
-    ``lapse`` its word counts for nothing, and all classes are alike (the lapse rate of
-    psychometric functions: Wichmann & Hill, Percept. Psychophys. 63 (2001) 1293-1313). This
-    never changes which class is likelier than another, nor which beat of a class is.
+    Temperature scaling (Guo et al., ICML 2017, arXiv:1706.04599): above 1 it makes a network
+    less sure of itself, and it never changes which class is the most likely.
 
     Parameters
     ----------
     probabilities : ndarray, shape (beats, classes)
         NaN rows stay NaN.
-    lapse : float
-        From 0 to 1.
+    temperature : float
+        Above 0.
 
     Returns
     -------
     ndarray of float, shape (beats, classes)
     """
-    mixed = (1.0 - lapse) * probabilities + lapse / probabilities.shape[1]
-    return mixed / mixed.sum(axis=1, keepdims=True)  # of rounded ones, too, the sum is 1
+    scores = np.log(np.maximum(probabilities, LEAST_PROBABILITY)) / temperature
+    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return odds / odds.sum(axis=1, keepdims=True)
 
 
 def sets_of(grouped_probabilities: np.ndarray, least: np.ndarray) -> np.ndarray:
@@ -167,8 +168,8 @@ class Confidence:
 
     Parameters
     ----------
-    lapse : float
-        See `softened`.
+    temperature : float
+        See `tempered`.
     least : dict
         Level (90, 95) to an ndarray of shape (classes,): how likely a class must be to be in
         the set; 0 for a class of which too few records tell.
@@ -181,7 +182,7 @@ class Confidence:
         Of the network it belongs to, see `arrhythmia.ledger.model_digest`.
     """
 
-    lapse: float
+    temperature: float
     least: dict[int, np.ndarray]
     refer_above: float
     novelty: Novelty
@@ -206,7 +207,7 @@ class Confidence:
             facts = json.loads(file.read_text(encoding="utf-8"))
             novel = {k: np.array(facts["novelty"][k], dtype=float) for k in ("means", "precision")}
             found = cls(
-                float(facts["lapse"]),
+                float(facts["temperature"]),
                 {level: np.array(facts["least"][str(level)], dtype=float) for level in LEVELS},
                 float(facts["refer_above"]),
                 Novelty(**novel, limit=float(facts["novelty"]["limit"])),
@@ -216,7 +217,7 @@ class Confidence:
             saved = (facts["format"], tuple(facts["classes"]))
             features = found.novelty.means.shape[-1]
             fits = (
-                0 <= found.lapse < 1
+                found.temperature > 0
                 and all(each.shape == (len(CLASSES),) for each in found.least.values())
                 and found.novelty.means.ndim == 2
                 and found.novelty.precision.shape == (features, features)
@@ -234,7 +235,7 @@ class Confidence:
     def save(self, folder: str | Path) -> None:
         """Write ``confidence.json`` beside a saved network."""
         facts = {"format": FORMAT, "classes": CLASSES, "model": self.model}
-        facts |= {"lapse": self.lapse, "refer_above": self.refer_above}
+        facts |= {"temperature": self.temperature, "refer_above": self.refer_above}
         facts["least"] = {str(level): each.tolist() for level, each in self.least.items()}
         facts["measured"] = self.measured
         facts["novelty"] = {
@@ -296,7 +297,7 @@ class Confidence:
             See `arrhythmia.quality.find_problems`.
         """
         chosen = np.isfinite(raw).all(axis=1)
-        calibrated = softened(raw, self.lapse)
+        calibrated = tempered(raw, self.temperature)
         together = grouped(calibrated, GROUPING)
         bad = chosen & (problems > 0)
         sets = {level: sets_of(together, self.least[level]) for level in LEVELS}

@@ -1,11 +1,9 @@
-"""One network, the mean of several, and one taught by them, on held-out DS1. DS2 stays shut."""
+"""One network, several joined, and one taught by them, on held-out DS1. DS2 stays shut."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-
-import numpy as np
 
 from arrhythmia.batches import TrainingSettings
 from arrhythmia.beats import reference_beats
@@ -23,9 +21,9 @@ STUDY = "ensemble"
 def run_ensemble(
     data_dir: str | Path | None, model: Path = DEFAULT_MODEL, folder: Path = EXPERIMENTS
 ) -> None:
-    """Store each teacher of a model, their mean, and the network they taught, by folds.
+    """Store each member of a model, the model, and a network its members taught, by folds.
 
-    The predictions of the last are also written beside the model, as ``evaluate --folds`` does.
+    The predictions of the model are also written beside the model, as ``evaluate --folds`` does.
 
     Parameters
     ----------
@@ -38,19 +36,17 @@ def run_ensemble(
     """
     settings = read_settings(model)
     training = TrainingSettings.from_dict(settings.training)
-    taught = Experiment(STUDY, "taught by all of them", training, settings.beats, settings.seed)
-    if taught.stored(folder, own=True):
+    joined = Experiment(STUDY, "joined", training, settings.beats, settings.seed)
+    if joined.stored(folder, own=True):
         return
     began = time.perf_counter()
     kept = folder == EXPERIMENTS  # a repetition elsewhere leaves the model's folder as it is
-    table, teachers = predict_folds(data_dir, settings, model if kept else None)
+    table, voices = predict_folds(data_dir, settings, model if kept else None, taught=True)
     seconds = round(time.perf_counter() - began, 1)
     if kept:
         write_results(model, table, prefix="folds_")
     own = table[list(PROBABILITY_COLUMNS)].to_numpy()
-    voices = {name: own[(table["record"] == name).to_numpy()] for name in DS1}
-    mean = {name: np.mean([t[name] for t in teachers.values()], axis=0) for name in DS1}
-    arms = {taught.arm: voices, "mean of them": mean} | teachers
+    arms = {joined.arm: {name: own[(table["record"] == name).to_numpy()] for name in DS1}} | voices
     for arm in reversed(arms):
         matrices = {}
         for name, probabilities in arms[arm].items():

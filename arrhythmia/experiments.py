@@ -25,6 +25,7 @@ from arrhythmia.evaluation import Scores, score
 from arrhythmia.files import whole_file
 from arrhythmia.labels import DS1, GROUPINGS, grouped, grouping_numbers
 from arrhythmia.ledger import _commit
+from arrhythmia.model import INPUTS
 from arrhythmia.sequences import RR_INPUTS
 from arrhythmia.training import FOLDS, Trainer, out_of_fold
 
@@ -224,7 +225,7 @@ class Study:
     arms: dict[str, dict]
 
 
-BUDGET = {"epochs": 8, "steps": 40, "teachers": 0, "prior_correction": 0.75}
+BUDGET = {"epochs": 8, "steps": 40, "members": 1, "prior_correction": 0.75}
 """Training in comparisons, the same for all arms. The shipped network trains longer, and the study
 of the priors, made last, had it corrected wholly."""
 
@@ -238,7 +239,7 @@ def _run_arms() -> dict[str, dict]:
     arms = {
         "reference: 1 beat, no RR": {
             **_PLAIN, "class_weight_exponent": 0.5, "batch": 512,
-            "network": {"run": 1, "unseen": ("difference", "rr"), "bidirectional": False},
+            "network": {"run": 1, "bidirectional": False, "unseen": INPUTS[1:]},
         }
     }  # fmt: skip
     for run in (1, 4, 8, 16, 32, 64):
@@ -282,13 +283,14 @@ STUDIES = {
         "how many beats should the network read together, and in which direction?", _run_arms()
     ),
     "usual-beat": Study(
-        "what does the record's own usual beat bring, and may it look ahead?",
+        "what does each input bring, and may the usual beat look ahead?",
         {
             "whole record (looks ahead)": {},
             "past 5 minutes": {"beats": {"past_minutes": 5.0}},
             "no usual beat": {"network": {"unseen": ("difference",)}},
             "difference alone": {"network": {"unseen": ("beat",)}},
             "no RR inputs": {"network": {"unseen": ("rr",)}},
+            "no likeness of P waves": {"network": {"unseen": ("p waves",)}},
         },
     ),
     "priors": Study(
@@ -299,10 +301,8 @@ STUDIES = {
         },
     ),
     "ensemble": Study(
-        "is the mean of five networks better than one, and can one be taught it? (full training)",
-        dict.fromkeys(
-            (*(f"teacher {i}" for i in range(1, 6)), "mean of them", "taught by all of them"), {}
-        ),
+        "are five networks joined better than one, and can one be taught the same? (full training)",
+        dict.fromkeys((*(f"network {i}" for i in range(1, 6)), "joined", "taught"), {}),
     ),
     "robustness": Study(
         "what do other leads, rates, annotators, amplitudes and noise cost? (full training)",
@@ -375,7 +375,7 @@ def run_study(
         from arrhythmia.robustness import run_robustness
 
         for seed in seeds:
-            run_robustness(data_dir, replace(TrainingSettings(), teachers=0), seed, folder)
+            run_robustness(data_dir, replace(TrainingSettings(), members=1), seed, folder)
     for experiment in [] if study in TESTED_CHANGED else experiments(study, seeds):
         if experiment.stored(folder) is None:
             if experiment.beats not in records:

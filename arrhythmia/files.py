@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from arrhythmia.errors import InputError
 
@@ -91,3 +92,12 @@ def _writable(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(f"cannot write '{path}' ({reason}): choose another place") from error
+
+
+def compress_archive(file: Path) -> None:
+    """Compress what a zip archive, such as a ``.keras`` file, holds."""
+    with ZipFile(file) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    with ZipFile(file, "w", ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)

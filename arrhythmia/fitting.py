@@ -10,13 +10,11 @@ import warnings
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from arrhythmia.confidence import LEVELS, Novelty, softened
+from arrhythmia.confidence import LEVELS, Novelty, tempered
 
 LEAST_RECORDS = 5
 """A class that fewer records hold is in every set: nothing can be promised about it."""
 ROWS_PER_RECORD = 1000
-LEAST_PROBABILITY = 5e-5
-"""Half of the last place of probabilities in ``predictions.csv``: they are never zero."""
 SHRINKAGE = 1e-3
 """Added to the diagonal of the covariance, as a share of its mean: features may be idle."""
 
@@ -27,26 +25,27 @@ def record_weights(record: np.ndarray) -> np.ndarray:
     return 1.0 / (beats[place] * len(beats))
 
 
-def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Divide the logarithms of probabilities by a temperature.
+def softened(probabilities: np.ndarray, lapse: float) -> np.ndarray:
+    """Mix probabilities with what one would say who knows nothing.
 
-    Temperature scaling (Guo et al., ICML 2017, arXiv:1706.04599): above 1 it makes a network
-    less sure of itself, and it never changes which class is the most likely.
+    However sure the network is, for a new patient it is sometimes simply wrong: with the chance
+    ``lapse`` its word counts for nothing, and all classes are alike (the lapse rate of
+    psychometric functions: Wichmann & Hill, Percept. Psychophys. 63 (2001) 1293-1313). This
+    never changes which class is likelier than another, nor which beat of a class is.
 
     Parameters
     ----------
     probabilities : ndarray, shape (beats, classes)
         NaN rows stay NaN.
-    temperature : float
-        Above 0; see `arrhythmia.calibration.compare_calibrations` for why it is not used.
+    lapse : float
+        From 0 to 1; see `arrhythmia.calibration.compare_calibrations` for why it is not used.
 
     Returns
     -------
     ndarray of float, shape (beats, classes)
     """
-    scores = np.log(np.maximum(probabilities, LEAST_PROBABILITY)) / temperature
-    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return odds / odds.sum(axis=1, keepdims=True)
+    mixed = (1.0 - lapse) * probabilities + lapse / probabilities.shape[1]
+    return mixed / mixed.sum(axis=1, keepdims=True)  # of rounded ones, too, the sum is 1
 
 
 def fit_temperature(
@@ -64,7 +63,7 @@ def fit_temperature(
     Returns
     -------
     float
-        Between 0.2 and 5; see `tempered`.
+        Between 0.2 and 5; see `arrhythmia.confidence.tempered`.
     """
     rows = np.arange(len(truth))
 
@@ -89,7 +88,7 @@ def fit_lapse(
     Returns
     -------
     float
-        Up to 0.5; see `arrhythmia.confidence.softened`.
+        Up to 0.5; see `softened`.
     """
     rows = np.arange(len(truth))
 

@@ -21,7 +21,7 @@ from arrhythmia.evaluation import prediction_table, summary
 from arrhythmia.files import whole_file
 from arrhythmia.labels import DS1, DS2
 from arrhythmia.records import read_record
-from arrhythmia.training import fit_taught
+from arrhythmia.training import fit_joined
 
 INSIDE = MODELS_FOLDER / "inside"
 BLOCKS_S = (300.0, 60.0)
@@ -110,7 +110,7 @@ def run_inside(
     training: dict[str, Leads] = {}
     for number, name in enumerate(names):
         training |= pieces(records[name], number, block_s)
-    classifier, _ = fit_taught(training, beat_settings, settings, seed, verbose)
+    classifier, _ = fit_joined(training, beat_settings, settings, seed, verbose)
     tables = []
     for number, name in enumerate(names):
         sample, symbol = reference_beats(read_record(name, data_dir))

@@ -53,6 +53,7 @@ RR_WORDS = (
     "RR before",
     "irregularity of the 21 beats around",
     "lateness in units of the irregularity",
+    "likeness of the P waves of the 21 beats around",
 )
 """`arrhythmia.sequences.RR_INPUTS` for a reader."""
 
@@ -251,6 +252,7 @@ def _rr_rows(view: View) -> list[dict]:
     values = [f"{100 * v:.0f} %" for v in told[:5]]
     values += [f"{told[5]:.2f} s", f"{5 * max(told[6] - 0.2, 0):.1f} %"]
     values.append(f"{np.log(told[7]) + 0.0:+.2f}".replace("-", "−").replace("−0.00", "+0.00"))
+    values.append(f"{100 * view.beats.p_likeness[view.beat]:.0f} %")
     return [{"name": n, "value": v} for n, v in zip(RR_WORDS, values, strict=True)]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from arrhythmia.beats import median_around
 from arrhythmia.labels import BEAT_CLASSES, SYMBOL_CLASS
 from arrhythmia.plotting import (
     BOLD_LINE,
@@ -23,7 +24,6 @@ from arrhythmia.plotting import (
     clock,
 )
 from arrhythmia.reading import RHYTHM
-from arrhythmia.sequences import local_rr
 from arrhythmia.waves import WAVES
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def tachogram(view: View) -> Figure:
         customdata=[_about_rr(view, i, n) for i, n in zip(shown, names, strict=True)],
         hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
-    usual = float(local_rr(beats.rr_pre)[view.beat])
+    usual = float(median_around(beats.rr_pre)[view.beat])
     values = np.append(beats.rr_pre[shown], usual)
     margin = 0.12 * max(float(np.ptp(values)), 0.2)
     figure.update_layout(

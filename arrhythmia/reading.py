@@ -13,16 +13,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from arrhythmia.beats import Beats
+from arrhythmia.beats import Beats, median_around
 from arrhythmia.classifier import Classifier
 from arrhythmia.labels import BEAT_CLASSES
-from arrhythmia.sequences import local_rr, network_inputs, timing
+from arrhythmia.sequences import network_inputs, timing
 from arrhythmia.waves import WAVES, Waves, find_waves
 
 RHYTHM = {
     "time of arrival": (0, 2, 4, 5, 7),
     "pause after": (1, 3),
     "irregularity": (6,),
+    "P waves around": (8,),
 }
 """What the RR inputs tell, and which of `arrhythmia.sequences.RR_INPUTS` tell it."""
 
@@ -30,6 +31,8 @@ EARLY = (0.7, 1.3)
 """RR before and after of an early beat, the contrary of N, relative to the local RR interval."""
 STEADY_RR = 0.03
 """Irregularity of a steady rhythm."""
+WITH_P = 0.9
+"""Likeness of the P waves in sinus rhythm, see `arrhythmia.beats.p_likeness`."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Reading:
         Place of the beat explained among them.
     segments, plain_segments : ndarray of float32, shape (run, samples, 2)
         What the network sees of their shapes, and would see of the reference.
-    rr, plain_rr : ndarray of float32, shape (run, 8)
+    rr, plain_rr : ndarray of float32, shape (run, 9)
         The same of their timing.
     waves : Waves
         Of the beat explained.
@@ -98,7 +101,7 @@ class Reading:
         Returns
         -------
         segments : ndarray of float32, shape (variants, run, samples, 2)
-        rr : ndarray of float32, shape (variants, run, 8)
+        rr : ndarray of float32, shape (variants, run, 9)
         """
         samples, _, shapes, _ = self.split(np.asarray(kept, dtype=np.float32))
         by_shape = np.repeat(shapes[:, :, None], samples.shape[1], axis=2)
@@ -158,13 +161,13 @@ def read_beat(
     usual = np.broadcast_to(beats.usual_beat, beats.segments.shape)[places]
     plain = np.stack([usual, np.zeros_like(usual)], axis=-1).astype(np.float32)
     mean_rr = np.broadcast_to(beats.mean_rr, len(beats))[places]
-    local = local_rr(np.maximum(beats.rr_pre, 0.01))[places]
-    steady = np.full(len(local), STEADY_RR)
-    plain_rr = timing(local, local, mean_rr, local, local, steady)
+    local = median_around(np.maximum(beats.rr_pre, 0.01))[places]
+    rhythm = np.full(len(local), STEADY_RR), np.full(len(local), WITH_P)
+    plain_rr = timing(local, local, mean_rr, local, local, *rhythm)
     if target_class == "N":
         plain[here] = np.stack([0 * usual[here], -2 * usual[here]], axis=-1)
         early, pause = EARLY[0] * local, EARLY[1] * local
-        plain_rr[here] = timing(early, pause, mean_rr, local, local, steady)[here]
+        plain_rr[here] = timing(early, pause, mean_rr, local, local, *rhythm)[here]
     center = classifier.settings.beats.left
     waves = find_waves(beats.segments[beat], usual[here], beats.fs, center)
     return Reading(target_class, places, here, segments, plain, rr, plain_rr, waves)

@@ -57,14 +57,14 @@ def evaluate_model(
     return figures, is_first
 
 
-def teacher_folders(folder: str | Path) -> list[Path]:
-    """Where ``train`` keeps the networks that taught a model: beside it."""
+def seed_folders(folder: str | Path) -> list[Path]:
+    """A model and the same with other seeds, ``FOLDER-seed1`` … beside it."""
     folder = Path(folder)
-    return sorted(folder.parent.glob(f"{folder.name}-teacher[0-9]"))
+    return [folder, *sorted(folder.parent.glob(f"{folder.name}-seed[0-9]"))]
 
 
 def over_seeds(folder: str | Path) -> dict[str, list[float]] | None:
-    """Figures on DS2 of the networks that taught a model: the same training, a seed each.
+    """Figures on DS2 of a model and of the same trained with other seeds.
 
     Parameters
     ----------
@@ -74,11 +74,12 @@ def over_seeds(folder: str | Path) -> dict[str, list[float]] | None:
     Returns
     -------
     dict or None
-        Name of each figure to its value for each seed; None unless all were evaluated.
+        Name of each figure to its value for each seed; None if there are no other seeds, or one
+        was not evaluated.
     """
     found: dict[str, list[float]] = {}
-    folders = teacher_folders(folder)
-    if not folders or not all((each / "metrics.json").is_file() for each in folders):
+    folders = seed_folders(folder)
+    if len(folders) == 1 or not all((each / "metrics.json").is_file() for each in folders):
         return None
     for each in folders:
         figures = json.loads((each / "metrics.json").read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from arrhythmia.beats import Beats
+from arrhythmia.beats import Beats, median_around
 
 RR_INPUTS = (
     "rr_pre / mean RR of the record",
@@ -17,17 +17,16 @@ RR_INPUTS = (
     "rr_pre in seconds",
     "irregularity of the 21 beats around",
     "earliness in units of the irregularity",
+    "likeness of the P waves of the 21 beats around",
 )
 """What the network is told of timing, as natural logarithms: five ratios, seconds, the median
-change from one RR interval to the next relative to the median RR interval (irregularity), and
-how early a beat is for so irregular a rhythm: a mildly early beat counts where all others are
-on time, and says little in fibrillation."""
+change from one RR interval to the next relative to the median RR interval (irregularity), how
+early a beat is for so irregular a rhythm (a mildly early beat counts where all others are on
+time, and says little in fibrillation), and whether the beats around have a P wave in common
+(see `arrhythmia.beats.p_likeness`): in fibrillation they have none."""
 
 CHANNELS = 2
 """The beat, and its difference from the record's usual beat."""
-
-AROUND = 10
-"""Beats to each side for the local RR interval."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Inputs:
     ----------
     segments : ndarray of float32, shape (beats, samples, 2)
         See `with_difference`.
-    rr : ndarray of float32, shape (beats, 8)
+    rr : ndarray of float32, shape (beats, 9)
         See `RR_INPUTS`.
     """
 
@@ -46,8 +45,13 @@ class Inputs:
     rr: np.ndarray
 
 
-def rr_inputs(rr_pre: np.ndarray, rr_post: np.ndarray, mean_rr: float | np.ndarray) -> np.ndarray:
-    """RR intervals relative to the record, to the beats around, and in seconds.
+def rr_inputs(
+    rr_pre: np.ndarray,
+    rr_post: np.ndarray,
+    mean_rr: float | np.ndarray,
+    p_likeness: np.ndarray,
+) -> np.ndarray:
+    """RR intervals relative to the record, to the beats around, and in seconds; and P waves.
 
     Parameters
     ----------
@@ -55,15 +59,18 @@ def rr_inputs(rr_pre: np.ndarray, rr_post: np.ndarray, mean_rr: float | np.ndarr
         Seconds.
     mean_rr : float or ndarray of float, shape (beats,)
         Seconds.
+    p_likeness : ndarray of float, shape (beats,)
+        See `arrhythmia.beats.p_likeness`.
 
     Returns
     -------
-    ndarray of float32, shape (beats, 8)
+    ndarray of float32, shape (beats, 9)
         Natural logarithms in the order of `RR_INPUTS`, within ±1.5.
     """
     rr_pre, rr_post = np.maximum(rr_pre, 0.01), np.maximum(rr_post, 0.01)  # marks given twice
     before = np.concatenate([rr_pre[:1], rr_pre[:-1]])
-    return timing(rr_pre, rr_post, mean_rr, local_rr(rr_pre), before, irregularity(rr_pre))
+    around, irregular = median_around(rr_pre), irregularity(rr_pre)
+    return timing(rr_pre, rr_post, mean_rr, around, before, irregular, p_likeness)
 
 
 def timing(
@@ -73,6 +80,7 @@ def timing(
     around: np.ndarray,
     before: np.ndarray,
     irregular: np.ndarray,
+    p_likeness: np.ndarray,
 ) -> np.ndarray:
     """`rr_inputs` from what they are made of, beat by beat.
 
@@ -81,16 +89,18 @@ def timing(
     rr_pre, rr_post, mean_rr
         As for `rr_inputs`.
     around : ndarray of float, shape (beats,)
-        See `local_rr`.
+        Median RR interval of the beats around, in seconds.
     before : ndarray of float, shape (beats,)
         RR interval before the beat before, in seconds.
     irregular : ndarray of float, shape (beats,)
         See `irregularity`.
+    p_likeness
+        As for `rr_inputs`.
     """
     earliness = np.log(rr_pre / around) / (6 * irregular + 0.06)
     ratios = (
         rr_pre / mean_rr, rr_post / mean_rr, rr_pre / around, rr_post / around, rr_pre / before,
-        rr_pre, 20 * irregular + 0.2, np.exp(np.clip(earliness, -9, 9)),
+        rr_pre, 20 * irregular + 0.2, np.exp(np.clip(earliness, -9, 9)), 3 * p_likeness + 0.22,
     )  # fmt: skip
     return np.clip(np.log(np.maximum(np.stack(ratios, axis=1), 1e-3)), -1.5, 1.5).astype(np.float32)
 
@@ -110,13 +120,7 @@ def irregularity(rr_pre: np.ndarray) -> np.ndarray:
         the 21 beats around: about 0.03 in sinus rhythm, 0.2 in atrial fibrillation.
     """
     before = np.concatenate([rr_pre[:1], rr_pre[:-1]])
-    return local_rr(np.abs(rr_pre - before)) / local_rr(rr_pre)
-
-
-def local_rr(values: np.ndarray) -> np.ndarray:
-    """Median of the 21 beats around each beat, in the unit of the values."""
-    padded = np.pad(values, AROUND, mode="reflect" if len(values) > AROUND else "edge")
-    return np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1), axis=1)
+    return median_around(np.abs(rr_pre - before)) / median_around(rr_pre)
 
 
 def with_difference(segments: np.ndarray, usual_beat: np.ndarray) -> np.ndarray:
@@ -141,7 +145,7 @@ def network_inputs(beats: Beats) -> Inputs:
     """Inputs of the network for all beats of a record."""
     return Inputs(
         with_difference(beats.segments, beats.usual_beat),
-        rr_inputs(beats.rr_pre, beats.rr_post, beats.mean_rr),
+        rr_inputs(beats.rr_pre, beats.rr_post, beats.mean_rr, beats.p_likeness),
     )
 
 

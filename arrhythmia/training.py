@@ -21,7 +21,7 @@ from arrhythmia.beats import Beats, BeatSettings, cut_beats, reference_beats
 from arrhythmia.classifier import Classifier, ModelSettings
 from arrhythmia.errors import InputError
 from arrhythmia.labels import BEAT_CLASSES, DS1, DS2, PACED
-from arrhythmia.model import build_network, side_by_side
+from arrhythmia.model import build_network, join, side_by_side
 from arrhythmia.records import read_record
 from arrhythmia.sequences import RR_INPUTS
 
@@ -38,8 +38,8 @@ FOLDS = (
 that each holds some of every class where DS1 allows it: E is in 207 alone."""
 
 
-TEACHER_SEEDS = 100
-"""The teachers of seed 0 have seeds 100, 101 …, those of seed 1 200, 201 …"""
+MEMBER_SEEDS = 100
+"""The networks that are joined to that of seed 0 have seeds 100, 101 …, of seed 1 200, 201 …"""
 
 
 def correct_priors(network: keras.Model, seen: np.ndarray, real: np.ndarray, share: float) -> None:
@@ -179,7 +179,7 @@ def fit(
     if teachers:
         facts["teacher_seeds"] = [t.settings.seed for t in teachers]
     model = ModelSettings(beat_settings, settings.network.run, seed, facts)
-    return Classifier(network, model, teachers), history
+    return Classifier(network, model), history
 
 
 def _learning_rate(settings: TrainingSettings) -> keras.optimizers.schedules.CosineDecay:
@@ -199,7 +199,7 @@ def _loss(gamma: float | None) -> keras.Loss:
     return keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=gamma)
 
 
-def fit_taught(
+def fit_joined(
     records: dict[str, Leads],
     beat_settings: BeatSettings,
     settings: TrainingSettings,
@@ -207,22 +207,34 @@ def fit_taught(
     verbose: bool = False,
     trainer: Trainer | None = None,
 ) -> tuple[Classifier, pd.DataFrame]:
-    """Train ``settings.teachers`` networks, then the one that learns what they say on average.
+    """Train ``settings.members`` networks and join them into one (`arrhythmia.model.join`).
 
-    Without teachers this is `fit`, with the same parameters and results. Each teacher has a seed
-    of its own, and so other weights, virtual copies and batches.
+    With one member this is `fit`, with the same parameters and results. Else each has a seed of
+    its own, and so other weights, virtual copies and batches; the history is their mean.
     """
+    if settings.members == 1:
+        return fit(records, beat_settings, settings, seed, verbose, trainer)
+    import pandas as pd
+
     trainer = trainer or Trainer(beat_settings.length, settings)
-    teachers, alone = [], replace(settings, teachers=0)
-    for number in range(settings.teachers):
-        own_seed = TEACHER_SEEDS * (seed + 1) + number
+    members, histories, alone = [], [], replace(settings, members=1)
+    for number in range(settings.members):
+        own_seed = MEMBER_SEEDS * (seed + 1) + number
         if verbose:
-            print(f"teacher {number + 1} of {settings.teachers}", flush=True)
-        one, _ = fit(records, beat_settings, alone, own_seed, verbose, trainer)
+            print(f"network {number + 1} of {settings.members}", flush=True)
+        one, history = fit(records, beat_settings, alone, own_seed, verbose, trainer)
         network = keras.models.clone_model(one.network)  # the trainer's own is trained anew
         network.set_weights(one.network.get_weights())
-        teachers.append(Classifier(network, one.settings))
-    return fit(records, beat_settings, settings, seed, verbose, trainer, teachers)
+        members.append(Classifier(network, one.settings))
+        histories.append(history)
+    network = join([member.network for member in members], settings.network)
+    facts = settings.as_dict() | {
+        "records": list(records),
+        "member_seeds": [member.settings.seed for member in members],
+    }
+    model = ModelSettings(beat_settings, settings.network.run, seed, facts)
+    history = pd.concat(histories).groupby("epoch", as_index=False).mean()
+    return Classifier(network, model, members), history
 
 
 def train(
@@ -258,7 +270,7 @@ def train(
     beat_settings = BeatSettings()
     records = prepare_records(names, data_dir, beat_settings)
     settings = settings or TrainingSettings()
-    return fit_taught(records, beat_settings, settings, seed, verbose)
+    return fit_joined(records, beat_settings, settings, seed, verbose)
 
 
 def out_of_fold(
@@ -290,11 +302,14 @@ def out_of_fold(
     trainer = trainer or Trainer(beat_settings.length, settings)
     for fold in folds:
         others = {name: leads for name, leads in records.items() if name not in fold}
-        yield fit_taught(others, beat_settings, settings, seed, verbose, trainer)[0]
+        yield fit_joined(others, beat_settings, settings, seed, verbose, trainer)[0]
 
 
 def predict_folds(
-    data_dir: str | Path | None, model: ModelSettings, folder: str | Path | None = None
+    data_dir: str | Path | None,
+    model: ModelSettings,
+    folder: str | Path | None = None,
+    taught: bool = False,
 ) -> tuple[pd.DataFrame, dict[str, dict[str, np.ndarray]]]:
     """Out-of-fold predictions for all of DS1 with the settings of a saved model.
 
@@ -307,13 +322,16 @@ def predict_folds(
     folder : str or Path, optional
         Beside it the network of each fold is saved, as ``FOLDER-fold1`` …: they explain beats
         of DS1 that they have not seen.
+    taught : bool
+        For comparison, also teach one network what the members of each fold say on average.
 
     Returns
     -------
     predictions : pandas.DataFrame
         As `arrhythmia.evaluation.predict_records` gives it.
-    teachers : dict
-        What each teacher (``"teacher 1"`` …) gives each record: probabilities (beats, 5).
+    voices : dict
+        What each member (``"network 1"`` …), and the network they taught (``"taught"``), give
+        each record: probabilities (beats, 5).
     """
     import pandas as pd
 
@@ -326,10 +344,17 @@ def predict_folds(
     for number, (fold, classifier) in enumerate(zip(FOLDS, trained, strict=True), 1):
         if folder is not None:
             classifier.save(f"{folder}-fold{number}")
-        voices = {f"teacher {i}": t for i, t in enumerate(classifier.teachers, 1)}
+        voices = {"itself": classifier}
+        voices |= {f"network {i}": one for i, one in enumerate(classifier.members, 1)}
+        if taught:
+            others = {name: leads for name, leads in records.items() if name not in fold}
+            alone = replace(settings, members=1)
+            voices["taught"], _ = fit(
+                others, model.beats, alone, model.seed, True, teachers=classifier.members
+            )
         for name in fold:
             beats = cut_beats(records[name][0], model.beats)
-            for voice, each in {"itself": classifier, **voices}.items():
+            for voice, each in voices.items():
                 found.setdefault(voice, {})[name] = each.probabilities(beats)
     own, tables = found.pop("itself"), []
     for name in DS1:

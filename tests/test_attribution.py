@@ -110,7 +110,7 @@ def test_a_network_that_sees_only_timing_is_explained_by_timing(method: str, bea
 def test_a_network_that_sees_only_shape_is_not_explained_by_timing(
     method: str, beats: Beats
 ) -> None:
-    classifier = blind("rr")
+    classifier = blind("rr", "p waves")
     for target in "NSVEF":
         found = explain(classifier, beats, BEAT, method, target)
         limit = slack(method, found)
@@ -238,7 +238,7 @@ def test_what_does_not_exist_is_named(
 # --- halves of the network ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("unseen", [(), ("rr",), ("beat",), ("difference",)])
+@pytest.mark.parametrize("unseen", [(), ("rr",), ("p waves",), ("beat",), ("difference",)])
 def test_the_halves_say_what_the_whole_network_says(beats: Beats, unseen: tuple[str, ...]) -> None:
     classifier = blind(*unseen)
     reading = read_beat(classifier, beats, BEAT, "V")

@@ -17,6 +17,7 @@ from arrhythmia.beats import (
     detect_r_peaks,
     fill_gaps,
     find_beats,
+    p_likeness,
     reference_beats,
     usual_beat,
 )
@@ -364,3 +365,55 @@ def test_detected_beats_of_a_real_record_are_the_reference_beats(data_dir: Path)
     found = find_beats(record, SETTINGS, detect_r_peaks(record, SETTINGS))
     distance = np.abs(found.centers[:, None] - expected.centers).min(axis=0)
     assert np.mean(distance < 0.02) > 0.99
+
+
+# --- P waves --------------------------------------------------------------------------------
+
+
+def waves_before(kind: str, beats: int = 60) -> np.ndarray:
+    """Segments that are flat but for what precedes the QRS."""
+    settings, rng = BeatSettings(), np.random.default_rng(0)
+    seconds = np.arange(settings.length) / settings.fs - settings.before
+    if kind == "P wave":
+        wave = np.tile(np.exp(-(((seconds + 0.16) / 0.025) ** 2)), (beats, 1))
+    elif kind == "fibrillation":
+        wave = np.sin(2 * np.pi * (6 * seconds + rng.uniform(size=(beats, 1))))
+    else:
+        wave = np.zeros((beats, settings.length))
+    return wave
+
+
+def test_a_p_wave_is_what_beats_have_in_common() -> None:
+    settings, noise = BeatSettings(), np.random.default_rng(1).normal(0, 0.05, (60, 90))
+    with_p, without = (waves_before(kind) + noise for kind in ("P wave", "fibrillation"))
+    assert p_likeness(with_p, settings).min() > 0.9
+    assert np.median(p_likeness(without, settings)) < 0.3
+    assert p_likeness(without, settings).max() < 0.6
+    assert p_likeness(waves_before("nothing"), settings).max() == 0
+    both = p_likeness(np.concatenate([with_p, without]), settings)
+    assert both[:50].min() > 0.9  # where the rhythm changes, some beats around have a P wave
+    assert np.median(both[70:]) < 0.3
+
+
+@pytest.mark.parametrize("beats", [1, 2, 5, 11])
+def test_few_beats_have_a_likeness_too(beats: int) -> None:
+    found = p_likeness(waves_before("P wave", beats), BeatSettings())
+    assert found.min() > 0.95
+
+
+def test_neither_polarity_nor_a_slope_changes_the_likeness() -> None:
+    settings, noise = BeatSettings(), np.random.default_rng(1).normal(0, 0.3, (60, 90))
+    segments = waves_before("P wave") + noise
+    expected = p_likeness(segments, settings)
+    slope = np.random.default_rng(2).normal(0, 1, (60, 1)) * np.linspace(-1, 1, 90)
+    np.testing.assert_allclose(p_likeness(slope - segments, settings), expected)
+
+
+@pytest.mark.database
+def test_real_fibrillation_has_no_p_wave_in_common(data_dir: Path) -> None:
+    found = {
+        name: find_beats(read_record(name, data_dir), BeatSettings()).p_likeness
+        for name in ("101", "203")  # sinus rhythm, fibrillation and flutter
+    }
+    assert np.quantile(found["101"], 0.1) > 0.8
+    assert np.quantile(found["203"], 0.9) < 0.4

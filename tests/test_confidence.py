@@ -23,7 +23,7 @@ from arrhythmia.confidence import (
     Confidence,
     Novelty,
     sets_of,
-    softened,
+    tempered,
 )
 from arrhythmia.errors import InputError
 from arrhythmia.evaluation import predict_records, prediction_table, read_predictions
@@ -33,7 +33,7 @@ from arrhythmia.fitting import (
     fit_temperature,
     fit_thresholds,
     record_weights,
-    tempered,
+    softened,
 )
 from arrhythmia.quality import PROBLEMS, find_problems
 from arrhythmia.records import Record, read_record
@@ -195,7 +195,7 @@ def test_referral_takes_its_share_and_helps() -> None:
     confidence = fit_confidence(seen, Novelty(np.zeros((1, 2)), np.eye(2), np.inf))
     found = confidence.judge(seen.raw, seen.novelty, seen.problems)
     assert found.refer.mean() == pytest.approx(0.05, abs=0.003)
-    assert 0 < confidence.lapse < 0.2
+    assert confidence.temperature > 1
     assert not found.assessable[seen.problems > 0].any()
     assert found.refer[seen.problems > 0].all()
     assert found.sets90[seen.problems > 0].all()
@@ -356,7 +356,7 @@ def confidence(calibrated: Path, synthetic_dir: Path) -> Confidence:
 
 def test_confidence_survives_saving(confidence: Confidence, calibrated: Path) -> None:
     again = Confidence.load(calibrated)
-    assert again.lapse == confidence.lapse
+    assert again.temperature == confidence.temperature
     assert again.measured == confidence.measured
     for level, least in confidence.least.items():
         np.testing.assert_array_equal(again.least[level], least)
@@ -397,7 +397,7 @@ def test_calibrate_and_what_evaluate_writes(
     before = (calibrated / "confidence.json").read_bytes()
     options = ["--model", str(calibrated), "--data-dir", str(synthetic_dir)]
     assert main(["calibrate", *options]) == 0
-    assert "lapse rate" in capsys.readouterr().out
+    assert "temperature" in capsys.readouterr().out
     assert (calibrated / "confidence.json").read_bytes() == before  # reproducible
     classifier = Classifier.load(calibrated)
     record = read_record("106", synthetic_dir)
@@ -422,10 +422,10 @@ def test_calibrate_and_what_evaluate_writes(
     [
         (lambda text: "{", "damaged"),
         (lambda text: "[]", "damaged"),
-        (lambda text: text.replace('"lapse"', '"slip"'), "damaged"),
-        (lambda text: text.replace('"lapse": ', '"lapse": -'), "damaged"),
+        (lambda text: text.replace('"temperature"', '"heat"'), "damaged"),
+        (lambda text: text.replace('"temperature": ', '"temperature": -'), "damaged"),
         (lambda text: text.replace('"90": [', '"90": [0.5, '), "damaged"),
-        (lambda text: text.replace('"format": 1', '"format": 99'), "incompatible"),
+        (lambda text: text.replace('"format": 2', '"format": 99'), "incompatible"),
         (lambda text: text.replace('"model": "', '"model": "0'), "another network"),
         (lambda text: None, "not calibrated"),
     ],

@@ -343,12 +343,12 @@ def test_every_reference_beat_of_every_record_is_predicted(
 # --- several seeds --------------------------------------------------------------------------
 
 
-def test_teachers_are_compared_when_all_were_evaluated(tmp_path: Path) -> None:
+def test_seeds_are_compared_when_all_were_evaluated(tmp_path: Path) -> None:
     f1 = [0.5, 0.6, 0.7, 0.8, 0.9]
     rest = {"S_without_232": {"f1": 0.1}, "F_without_213": {"f1": 0.2}}
     assert over_seeds(tmp_path / "ds1") is None
-    for number, value in enumerate(f1, 1):
-        folder = tmp_path / f"ds1-teacher{number}"
+    for name, value in zip(("", "-seed1", "-seed2", "-seed3", "-seed4"), f1, strict=True):
+        folder = tmp_path / f"ds1{name}"
         folder.mkdir()
         assert over_seeds(tmp_path / "ds1") is None
         aami = {"classes": ["N", "S"], "f1": [0.9, value], "accuracy": 0.9, "mean_f1": value}

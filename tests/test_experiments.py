@@ -46,7 +46,7 @@ NAMES = ("208", "207", "223", "205")
 TINY_FOLDS = (("208", "207"), ("223", "205"))
 BEATS = BeatSettings()
 SMALL = {
-    "epochs": 1, "steps": 1, "copies": 0, "batch": 4, "teachers": 0,
+    "epochs": 1, "steps": 1, "copies": 0, "batch": 4, "members": 1,
     "network": {"run": 3, "filters": (4,), "kernels": (3,), "features": 4, "units": 2,
                 "bidirectional": False},
 }  # fmt: skip
@@ -345,28 +345,29 @@ def test_tuning_stores_each_trial_and_a_summary(
 # --- several networks -----------------------------------------------------------------------
 
 
-def test_the_mean_of_several_networks_is_stored_beside_each(
+def test_networks_are_stored_beside_what_they_are_joined_to(
     tmp_path: Path, synthetic_dir: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from arrhythmia import ensemble
 
     said = {"101": [0.4, 0.6], "208": [0.9, 0.1]}
-    rows, teachers = [], {"teacher 1": {}, "teacher 2": {}}
+    rows, voices = [], {"network 1": {}, "taught": {}}
     for name, (n, s) in said.items():
         sample, symbol = reference_beats(read_record(name, synthetic_dir))
         own = np.tile([n, s, 0.0, 0.0, 0.0], (len(sample), 1))
         rows.append(prediction_table(name, sample, symbol, own))
-        teachers["teacher 1"][name] = own
-        teachers["teacher 2"][name] = own[:, [1, 0, 2, 3, 4]] * 0.5
+        voices["network 1"][name] = own
+        voices["taught"][name] = own[:, [1, 0, 2, 3, 4]] * 0.5
     monkeypatch.setattr(ensemble, "DS1", tuple(said))
-    monkeypatch.setattr(ensemble, "predict_folds", lambda *_: (pd.concat(rows), teachers))
+    monkeypatch.setattr(ensemble, "predict_folds", lambda *_, taught: (pd.concat(rows), voices))
     ensemble.run_ensemble(synthetic_dir, tiny_model, tmp_path)
     found = {}
     for file in tmp_path.glob("ensemble/*.json"):
         result = json.loads(file.read_text())
         found[result["arm"]] = {k: np.sum(m, axis=0) for k, m in result["confusion"].items()}
-    assert set(found) == {"teacher 1", "teacher 2", "mean of them", "taught by all of them"}
-    assert found["teacher 1"]["101"][0] == 0  # all called S
-    assert found["teacher 2"]["101"][1] == 0  # all called N
-    assert found["mean of them"]["101"][0] == 0  # (.4 + .3) / 2 against (.6 + .2) / 2
+    assert set(found) == {"network 1", "joined", "taught"}
+    assert found["network 1"]["101"][0] == 0  # all called S
+    assert found["taught"]["101"][1] == 0  # all called N
+    assert found["joined"]["101"][0] == 0
+    assert found["joined"]["208"][1] == 0
     assert not (tiny_model / "folds_metrics.json").exists()

@@ -14,6 +14,7 @@ from test_plotting import SETTINGS, hump, make_record, probabilities
 from arrhythmia.beats import find_beats
 from arrhythmia.explanation import PARTS
 from arrhythmia.figure import AGAINST, FOR, draw_explanation, plot_evidence, plot_tachogram
+from arrhythmia.sequences import RR_INPUTS
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +51,7 @@ def test_the_first_beat_has_no_interval_to_ring() -> None:
 
 def test_bars_tell_for_from_against_by_colour_and_hatch() -> None:
     explanation = hump(0.42)
-    rr = np.zeros(8)
+    rr = np.zeros(len(RR_INPUTS))
     rr[0], rr[1] = 3.0, -2.0
     explanation = replace(explanation, rr=rr)
     ax = plot_evidence(explanation)

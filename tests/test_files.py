@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 from arrhythmia.errors import InputError
-from arrhythmia.files import whole_file, whole_folder
+from arrhythmia.files import compress_archive, whole_file, whole_folder
 
 
 def test_a_file_is_there_when_all_went_well(tmp_path: Path) -> None:
@@ -115,3 +116,15 @@ def test_a_folder_that_cannot_be_written_is_the_users_error(tmp_path: Path, plac
     ):
         (part / "settings.json").write_text("{}", encoding="utf-8")
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_an_archive_is_compressed_and_holds_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "model.keras"
+    content = {"config.json": b"{}", "weights": bytes(100_000)}
+    with ZipFile(file, "w") as archive:
+        for name, each in content.items():
+            archive.writestr(name, each)
+    compress_archive(file)
+    assert file.stat().st_size < 1000
+    with ZipFile(file) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == content

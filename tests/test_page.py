@@ -32,7 +32,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 SETTINGS = BeatSettings()
 BEAT = 5
 HOSTILE = "<script>alert(1)</script>"
-REASONS = Reasons("V", "V", 0.16, 0.09, 0.4, 0.25, 1.0, 0.02, 0.12, "N", 0.6, 0.9, 0.1)
+REASONS = Reasons("V", "V", 0.16, 0.09, 0.4, 0.25, 1.0, 0.02, 0.9, 0.12, "N", 0.6, 0.9, 0.1)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def view(tmp_path_factory: pytest.TempPathFactory, make_record: MakeRecord) -> V
     waves = find_waves(beats.segments[BEAT], beats.usual_beat, beats.fs, SETTINGS.left)
     explanations = {
         (method, target): Explanation(
-            method, target, rng.normal(size=SETTINGS.length), rng.normal(size=8),
+            method, target, rng.normal(size=SETTINGS.length), rng.normal(size=len(RR_INPUTS)),
             np.array([-2, -1, 1]), rng.normal(size=3), rng.normal(size=3), waves,
         )
         for method in METHOD_NAMES
@@ -203,8 +203,8 @@ def test_nan_is_no_json(view: View, written: Written) -> None:
     raw = view.record.signal.copy()
     raw[1000:1100] = np.nan
     nothing = Explanation(
-        "lime", "E", np.full(SETTINGS.length, np.nan), np.full(8, np.inf), np.array([-2, -1, 1]),
-        np.zeros(3), np.zeros(3), view.explanations["lime", "E"].waves,
+        "lime", "E", np.full(SETTINGS.length, np.nan), np.full(len(RR_INPUTS), np.inf),
+        np.array([-2, -1, 1]), np.zeros(3), np.zeros(3), view.explanations["lime", "E"].waves,
     )  # fmt: skip
     page = written(
         replace(

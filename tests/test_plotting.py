@@ -34,6 +34,7 @@ from arrhythmia.plotting import (
     plot_explained_beat,
 )
 from arrhythmia.records import Record
+from arrhythmia.sequences import RR_INPUTS
 from arrhythmia.waves import WAVES, Waves
 
 FS = 250.0
@@ -70,7 +71,7 @@ def hump(at: float | None = 0.5, target: str = "V") -> Explanation:
     edges = np.array([0.0, 20, 30, 36, 45, 53, 75, SETTINGS.length])
     nothing = np.zeros(15)
     return Explanation(
-        "grad-cam", target, values, np.zeros(8), np.arange(15), nothing, nothing,
+        "grad-cam", target, values, np.zeros(len(RR_INPUTS)), np.arange(15), nothing, nothing,
         Waves(edges, True, True),
     )  # fmt: skip
 

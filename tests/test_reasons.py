@@ -9,13 +9,13 @@ import pytest
 from conftest import MakeRecord
 from test_explanation import RUN, SETTINGS
 
-from arrhythmia.beats import Beats, find_beats
+from arrhythmia.beats import Beats, find_beats, median_around
 from arrhythmia.classifier import Classifier, ModelSettings
 from arrhythmia.explanation import explain
 from arrhythmia.model import NetworkSettings, build_network
 from arrhythmia.reasons import Reasons, evidence_words, find_reasons, sentence, what_if
 from arrhythmia.records import read_record
-from arrhythmia.sequences import RR_INPUTS, local_rr
+from arrhythmia.sequences import RR_INPUTS
 
 N, S, V, E, F = range(5)
 SYMBOLS = "NNNNNNNNNNNNANNNNNNNVNNNNNNNNN"
@@ -63,7 +63,7 @@ def test_early_and_pause_and_width_are_measured(beats: Beats) -> None:
 def test_the_smallest_move_is_the_one_that_is_needed(beats: Beats, limit: float) -> None:
     reasons = find_reasons(clock(limit), beats, 12)
     assert reasons.target_class == "S"
-    around = local_rr(beats.rr_pre)[12]
+    around = median_around(beats.rr_pre)[12]
     needed = limit * around - beats.rr_pre[12]
     assert reasons.shift_class == "N"
     assert needed - 0.005 <= reasons.shift_s <= needed + 0.03  # the beat bears on the median
@@ -73,7 +73,7 @@ def test_the_smallest_move_is_the_one_that_is_needed(beats: Beats, limit: float)
 def test_a_normal_beat_would_have_to_come_earlier(beats: Beats) -> None:
     reasons = find_reasons(clock(0.8), beats, 5)
     assert (reasons.target_class, reasons.shift_class) == ("N", "S")
-    around = local_rr(beats.rr_pre)[5]
+    around = median_around(beats.rr_pre)[5]
     assert reasons.shift_s == pytest.approx(0.8 * around - beats.rr_pre[5], abs=0.03)
     assert reasons.without_qrs is None
     assert f"{-reasons.shift_s:.2f} s earlier" in what_if(reasons)[0]
@@ -110,7 +110,7 @@ def test_what_timing_alone_decides_is_lost_without_it_and_not_without_the_qrs(
     assert "p(S) loses 0 %" in what_if(reasons)[1]
 
 
-WIDE = Reasons("V", "V", 0.16, 0.09, 0.3, 0.38, 1.0, 0.03, 0.21, "N", 0.6, 0.9, 0.4)
+WIDE = Reasons("V", "V", 0.16, 0.09, 0.3, 0.38, 1.0, 0.03, 0.9, 0.21, "N", 0.6, 0.9, 0.4)
 
 
 def test_the_sentence_of_the_issue() -> None:
@@ -129,6 +129,8 @@ def test_the_sentence_of_the_issue() -> None:
         ({"cycle": 0.9}, "a pause after that is not full."),
         ({"cycle": 1.3}, "more than a full pause after."),
         ({"irregularity": 0.2}, "in an irregular rhythm."),
+        ({"irregularity": 0.2, "p_likeness": 0.1}, "irregular rhythm without P waves in common."),
+        ({"p_likeness": 0.1}, "full pause after."),
         ({"qrs_s": 0.1}, "QRS of another shape than this patient's usual, 0.10 s wide"),
         ({"qrs_s": 0.1, "qrs_likeness": 0.99}, "QRS as usual for this patient (0.10 s)"),
     ],

@@ -33,6 +33,11 @@ def intervals(rr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([rr[:1], rr]), np.concatenate([rr, rr[-1:]])
 
 
+def alike(rr_pre: np.ndarray) -> np.ndarray:
+    """P waves that are the same at every beat."""
+    return np.ones(len(rr_pre))
+
+
 # --- runs -----------------------------------------------------------------------------------
 
 
@@ -78,7 +83,7 @@ def test_a_beat_is_mostly_read_from_the_middle_of_a_run() -> None:
 def test_timing_is_finite_for_any_number_of_beats(beats: int) -> None:
     rr = np.random.default_rng(beats).uniform(0.3, 1.5, max(beats - 1, 1))
     pre, post = (values[:beats] for values in intervals(rr))
-    inputs = rr_inputs(pre, post, pre.mean())
+    inputs = rr_inputs(pre, post, pre.mean(), alike(pre))
     assert inputs.shape == (beats, len(RR_INPUTS))
     assert inputs.dtype == np.float32
     assert np.isfinite(inputs).all()
@@ -87,7 +92,7 @@ def test_timing_is_finite_for_any_number_of_beats(beats: int) -> None:
 @pytest.mark.parametrize("rr", [[0.8, 25.0, 0.8], [0.001, 0.8, 0.001], [1800.0], [0.2, 0.2, 4.0]])
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_timing_stays_in_bounds_for_any_interval(rr: list[float]) -> None:
-    inputs = rr_inputs(*intervals(np.array(rr)), np.mean(rr))
+    inputs = rr_inputs(*intervals(np.array(rr)), np.mean(rr), np.linspace(0, 1, len(rr) + 1))
     assert np.isfinite(inputs).all()
     assert np.abs(inputs).max() < 5
 
@@ -95,15 +100,15 @@ def test_timing_stays_in_bounds_for_any_interval(rr: list[float]) -> None:
 def test_a_faster_heart_has_the_same_relative_timing() -> None:
     pre, post = intervals(np.random.default_rng(0).uniform(0.6, 1.0, 60))
     slow, fast = (
-        rr_inputs(pre, post, pre.mean()),
-        rr_inputs(0.8 * pre, 0.8 * post, 0.8 * pre.mean()),
+        rr_inputs(pre, post, pre.mean(), alike(pre)),
+        rr_inputs(0.8 * pre, 0.8 * post, 0.8 * pre.mean(), alike(pre)),
     )
     assert TIMELESS
     np.testing.assert_allclose(fast[:, TIMELESS], slow[:, TIMELESS], atol=1e-5)
 
 
 def test_a_regular_rhythm_has_no_deviation() -> None:
-    inputs = rr_inputs(*intervals(np.full(30, 0.75)), 0.75)
+    inputs = rr_inputs(*intervals(np.full(30, 0.75)), 0.75, np.ones(31))
     assert RATIOS
     np.testing.assert_allclose(inputs[:, RATIOS], 0, atol=1e-6)
 
@@ -111,7 +116,7 @@ def test_a_regular_rhythm_has_no_deviation() -> None:
 def test_an_early_beat_differs_from_all_others_in_what_came_before_it() -> None:
     rr = np.full(60, 0.8)
     rr[29:31] = 0.5, 1.1
-    inputs = rr_inputs(*intervals(rr), np.mean(rr))
+    inputs = rr_inputs(*intervals(rr), np.mean(rr), np.ones(61))
     for i, name in enumerate(RR_INPUTS):
         if name.startswith("rr_pre /"):
             assert np.argmin(inputs[:, i]) == 30
@@ -147,7 +152,8 @@ def test_inputs_of_a_record_hold_every_beat(record: Record) -> None:
     assert inputs.segments.dtype == inputs.rr.dtype == np.float32
     assert np.isfinite(inputs.segments).all()
     np.testing.assert_array_equal(inputs.segments[..., 0], beats.segments)
-    np.testing.assert_array_equal(inputs.rr, rr_inputs(beats.rr_pre, beats.rr_post, beats.mean_rr))
+    timing = rr_inputs(beats.rr_pre, beats.rr_post, beats.mean_rr, beats.p_likeness)
+    np.testing.assert_array_equal(inputs.rr, timing)
 
 
 def test_neither_units_nor_offset_change_the_inputs(record: Record) -> None:
@@ -174,6 +180,6 @@ def test_the_same_prematurity_says_more_in_a_steadier_rhythm() -> None:
     for spread in (0.005, 0.15):
         rr = np.exp(rng.normal(0, spread, 60)) * 0.8
         rr[30] = 0.9 * np.median(rr)
-        found.append(rr_inputs(*intervals(rr), 0.8)[31, place])
+        found.append(rr_inputs(*intervals(rr), 0.8, np.ones(61))[31, place])
     assert found[0] < -0.8
     assert -0.3 < found[1] < 0

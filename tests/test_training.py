@@ -27,10 +27,10 @@ from arrhythmia.batches import (
     training_beats,
 )
 from arrhythmia.beats import BeatSettings, cut_beats, prepare_signal, reference_beats
-from arrhythmia.classifier import read_settings
+from arrhythmia.classifier import Classifier, ModelSettings, read_settings
 from arrhythmia.errors import InputError
 from arrhythmia.labels import BEAT_CLASSES, DS1, DS2, PACED, SYMBOL_CLASS
-from arrhythmia.model import NetworkSettings, build_network
+from arrhythmia.model import NetworkSettings, build_network, join
 from arrhythmia.records import read_record
 from arrhythmia.sequences import RR_INPUTS, network_inputs
 from arrhythmia.training import (
@@ -38,7 +38,7 @@ from arrhythmia.training import (
     Trainer,
     correct_priors,
     fit,
-    fit_taught,
+    fit_joined,
     out_of_fold,
     predict_folds,
     train,
@@ -55,7 +55,7 @@ TINY = TrainingSettings(
     epochs=2,
     steps=1,
     batch=4,
-    teachers=0,
+    members=1,
 )
 
 
@@ -413,23 +413,53 @@ def test_a_network_learns_what_its_teachers_say(records: dict[str, Leads]) -> No
     assert classifier.settings.training["teacher_seeds"] == [3, 4]
 
 
-def test_the_network_shipped_is_taught_by_others(records: dict[str, Leads]) -> None:
-    settings = replace(TINY, teachers=2, epochs=1)
+def test_the_network_shipped_is_several_joined(records: dict[str, Leads]) -> None:
+    settings = replace(TINY, members=2, epochs=2)
     some = {name: records[name] for name in SOME}
     tf.config.run_functions_eagerly(True)
     try:
         trainer = Trainer(BEATS.length, settings)
-        classifier, _ = fit_taught(some, BEATS, settings, 0, trainer=trainer)
-        weights = [w.copy() for w in classifier.network.get_weights()]
-        teachers = classifier.teachers
-        same, _ = fit(some, BEATS, settings, 0, trainer=trainer, teachers=teachers)
+        classifier, history = fit_joined(some, BEATS, settings, 0, trainer=trainer)
+        alone, own = fit(some, BEATS, replace(settings, members=1), 101, trainer=trainer)
     finally:
         tf.config.run_functions_eagerly(False)
-    assert classifier.settings.training["teacher_seeds"] == [100, 101]
-    for weight, again in zip(weights, same.network.get_weights(), strict=True):
+    assert classifier.settings.training["member_seeds"] == [100, 101]
+    first, second = classifier.members
+    for weight, again in zip(
+        second.network.get_weights(), alone.network.get_weights(), strict=True
+    ):
         np.testing.assert_array_equal(weight, again)
-    kernels = [t.network.get_layer("scores").get_weights()[0] for t in teachers]
-    assert not np.array_equal(*kernels)  # each teacher keeps its own weights
+    inputs = network_inputs(cut_beats(records["101"][0], BEATS))
+    run = inputs.segments[None, :RUN], inputs.rr[None, :RUN]
+    one, other, both = (np.asarray(c.scores(*run)) for c in (first, second, classifier))
+    assert not np.allclose(one, other, atol=1e-3)  # each keeps its own weights
+    np.testing.assert_allclose(both, (one + other) / 2, atol=1e-5)
+    assert history["epoch"].tolist() == [1, 2]
+    assert not np.allclose(history["loss"], own["loss"])
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        replace(TINY.network, bidirectional=False),
+        replace(TINY.network, unseen=("difference", "p waves")),
+        NetworkSettings(run=RUN),
+    ],
+    ids=["one way", "partly unseen", "as shipped"],
+)
+def test_joined_networks_give_the_mean_of_their_scores(shape: NetworkSettings) -> None:
+    rng = np.random.default_rng(0)
+    networks = [build_network(BEATS.length, len(RR_INPUTS), shape) for _ in range(3)]
+    for network in networks:  # also where fresh networks are all zero, or one
+        network.set_weights([w + rng.uniform(0.0, 0.2, w.shape) for w in network.get_weights()])
+    joined = join(networks, shape)
+    segments = rng.normal(size=(2, RUN, BEATS.length, 2)).astype(np.float32)
+    rr = rng.normal(size=(2, RUN, len(RR_INPUTS))).astype(np.float32)
+    facts = ModelSettings(BEATS, RUN, 0, {})
+    found = np.asarray(Classifier(joined, facts).scores(segments, rr))
+    each = [np.asarray(Classifier(network, facts).scores(segments, rr)) for network in networks]
+    assert np.std(each, axis=0).max() > 0.1
+    np.testing.assert_allclose(found, np.mean(each, axis=0), rtol=1e-4, atol=1e-4)
 
 
 def test_a_model_notes_how_it_was_trained(tiny_model: Path) -> None:
@@ -458,16 +488,16 @@ def trained_on(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     def remember(records: dict[str, Leads], *_: object, **__: object) -> tuple[object, None]:
         names.append(tuple(records))
         mark = len(names) / 100
-        teacher = SimpleNamespace(
+        member = SimpleNamespace(
             probabilities=lambda beats: np.full((len(beats), len(BEAT_CLASSES)), mark)
         )
         return SimpleNamespace(
-            probabilities=teacher.probabilities,
-            teachers=[teacher],
+            probabilities=member.probabilities,
+            members=[member],
             save=lambda folder: Path(folder).write_text(" ".join(records)),
         ), None
 
-    monkeypatch.setattr(training, "fit_taught", remember)
+    monkeypatch.setattr(training, "fit_joined", remember)
     monkeypatch.setattr(training, "Trainer", lambda *_: None)
     return names
 
@@ -491,11 +521,12 @@ def test_predictions_out_of_fold_hold_every_beat_of_every_record(
     monkeypatch.setattr(training, "DS1", NAMES)
     folds = (("101", "208"), ("207", "209"))
     monkeypatch.setattr(training, "FOLDS", folds)
-    table, teachers = predict_folds(synthetic_dir, read_settings(tiny_model), tmp_path / "it")
+    table, voices = predict_folds(synthetic_dir, read_settings(tiny_model), tmp_path / "it")
     for number, fold in enumerate(folds, 1):
         kept = (tmp_path / f"it-fold{number}").read_text().split()
         assert set(kept) == set(NAMES) - set(fold)
-    assert set(teachers["teacher 1"]) == set(NAMES)
+    assert set(voices) == {"network 1"}
+    assert set(voices["network 1"]) == set(NAMES)
     assert [set(names) for names in trained_on] == [{"207", "209"}, {"101", "208"}]
     for name in NAMES:
         sample, symbol = reference_beats(read_record(name, synthetic_dir))
