@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -214,11 +215,16 @@ def fit_joined(
     its own, and so other weights, virtual copies and batches, and is trained in a process and on
     a core of its own, as many at a time as there are cores: faster than one after the other on
     all cores, and the result does not depend on how many there are. The history is their mean.
+
+    Raises
+    ------
+    InputError
+        If the system ended one of the processes.
     """
     if settings.members == 1:
         return fit(records, beat_settings, settings, seed, verbose, trainer)
     import pandas as pd
-    from joblib import Parallel, cpu_count, delayed
+    from loky import cpu_count, get_reusable_executor
 
     alone = replace(settings, members=1)
     seeds = [MEMBER_SEEDS * (seed + 1) + number for number in range(settings.members)]
@@ -226,22 +232,28 @@ def fit_joined(
     if verbose:
         print(f"{settings.members} networks of {settings.epochs} epochs, {at_a_time} at a time",
               flush=True)  # fmt: skip
-    trained = Parallel(at_a_time, return_as="generator")(
-        delayed(_fit_on_one_core)(records, beat_settings, alone, own) for own in seeds
-    )
+    processes = get_reusable_executor(at_a_time)
+    trained = processes.map(partial(_fit_on_one_core, records, beat_settings, alone), seeds)
     members, histories = [], []
-    for own, (weights, history) in zip(seeds, trained, strict=True):
-        network = build_network(beat_settings.length, len(RR_INPUTS), settings.network)
-        network.set_weights(weights)
-        facts = alone.as_dict() | {"records": list(records)}
-        model = ModelSettings(beat_settings, settings.network.run, own, facts)
-        members.append(Classifier(network, model))
-        histories.append(history)
-        if verbose:
-            line = "network {} of {}: loss {:.4f}, accuracy {:.4f} in its last epoch"
-            last = history.iloc[-1]
-            print(line.format(len(members), settings.members, last["loss"], last["accuracy"]),
-                  flush=True)  # fmt: skip
+    try:
+        for own, (weights, history) in zip(seeds, trained, strict=True):
+            network = build_network(beat_settings.length, len(RR_INPUTS), settings.network)
+            network.set_weights(weights)
+            facts = alone.as_dict() | {"records": list(records)}
+            model = ModelSettings(beat_settings, settings.network.run, own, facts)
+            members.append(Classifier(network, model))
+            histories.append(history)
+            if verbose:
+                line = "network {} of {}: loss {:.4f}, accuracy {:.4f} in its last epoch"
+                last = history.iloc[-1]
+                print(line.format(len(members), settings.members, last["loss"], last["accuracy"]),
+                      flush=True)  # fmt: skip
+    except BrokenProcessPool:
+        raise InputError(
+            "a training process was ended from outside, for want of memory as a rule: each takes "
+            f"1.5 GB, and {at_a_time} ran at a time; LOKY_MAX_CPU_COUNT=1 in the environment "
+            "trains one after the other"
+        ) from None
     network = join([member.network for member in members], settings.network)
     facts = settings.as_dict() | {"records": list(records), "member_seeds": seeds}
     model = ModelSettings(beat_settings, settings.network.run, seed, facts)

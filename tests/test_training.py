@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -435,6 +436,14 @@ def test_the_network_shipped_is_several_joined(
     np.testing.assert_allclose(both, (one + other) / 2, atol=1e-5)
     assert history["epoch"].tolist() == [1, 2]
     assert not np.allclose(history["loss"], own["loss"])
+
+
+def test_a_process_that_dies_is_told_in_a_line(
+    records: dict[str, Leads], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "_fit_on_one_core", lambda *_: os._exit(9))
+    with pytest.raises(InputError, match="LOKY_MAX_CPU_COUNT=1"):
+        fit_joined({"101": records["101"]}, BEATS, replace(TINY, members=2), 0)
 
 
 @pytest.mark.parametrize(
