@@ -72,7 +72,7 @@ class TrainingSettings:
     network: NetworkSettings = field(default_factory=NetworkSettings)
     mixture: Mixture = field(default_factory=Mixture)
     copies: int = 6
-    epochs: int = 24
+    epochs: int = 40
     steps: int = 64
     batch: int = 32
     learning_rate: float = 2e-3

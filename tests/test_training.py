@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -413,29 +414,36 @@ def test_a_network_learns_what_its_teachers_say(records: dict[str, Leads]) -> No
     assert classifier.settings.training["teacher_seeds"] == [3, 4]
 
 
-def test_the_network_shipped_is_several_joined(records: dict[str, Leads]) -> None:
+def test_the_network_shipped_is_several_joined(
+    records: dict[str, Leads], capsys: pytest.CaptureFixture
+) -> None:
     settings = replace(TINY, members=2, epochs=2)
     some = {name: records[name] for name in SOME}
-    tf.config.run_functions_eagerly(True)
-    try:
-        trainer = Trainer(BEATS.length, settings)
-        classifier, history = fit_joined(some, BEATS, settings, 0, trainer=trainer)
-        alone, own = fit(some, BEATS, replace(settings, members=1), 101, trainer=trainer)
-    finally:
-        tf.config.run_functions_eagerly(False)
+    classifier, history = fit_joined(some, BEATS, settings, 0, verbose=True)
+    assert capsys.readouterr().out.count("\n") == 1 + settings.members
     assert classifier.settings.training["member_seeds"] == [100, 101]
     first, second = classifier.members
+    alone, own = fit(some, BEATS, replace(settings, members=1), 101)
+    assert second.settings == alone.settings
     for weight, again in zip(
         second.network.get_weights(), alone.network.get_weights(), strict=True
-    ):
-        np.testing.assert_array_equal(weight, again)
+    ):  # on all cores sums are taken in another order than on one
+        np.testing.assert_allclose(weight, again, atol=1e-3)
     inputs = network_inputs(cut_beats(records["101"][0], BEATS))
     run = inputs.segments[None, :RUN], inputs.rr[None, :RUN]
     one, other, both = (np.asarray(c.scores(*run)) for c in (first, second, classifier))
-    assert not np.allclose(one, other, atol=1e-3)  # each keeps its own weights
+    assert not np.allclose(one, other, atol=1e-2)  # each has weights of its own
     np.testing.assert_allclose(both, (one + other) / 2, atol=1e-5)
     assert history["epoch"].tolist() == [1, 2]
     assert not np.allclose(history["loss"], own["loss"])
+
+
+def test_a_process_that_dies_is_told_in_a_line(
+    records: dict[str, Leads], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "_fit_on_one_core", lambda *_: os._exit(9))
+    with pytest.raises(InputError, match="LOKY_MAX_CPU_COUNT=1"):
+        fit_joined({"101": records["101"]}, BEATS, replace(TINY, members=2), 0)
 
 
 @pytest.mark.parametrize(
