@@ -254,6 +254,9 @@ def fit_joined(
             f"1.5 GB, and {at_a_time} ran at a time; LOKY_MAX_CPU_COUNT=1 in the environment "
             "trains one after the other"
         ) from None
+    except BaseException:  # Ctrl-C too: they would train on
+        processes.shutdown(kill_workers=True)
+        raise
     network = join([member.network for member in members], settings.network)
     facts = settings.as_dict() | {"records": list(records), "member_seeds": seeds}
     model = ModelSettings(beat_settings, settings.network.run, seed, facts)

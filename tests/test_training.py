@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import MakeRecord
+from loky import get_reusable_executor
 
 from arrhythmia import batches, training
 from arrhythmia.augmentation import Donors, Mixture
@@ -444,6 +446,23 @@ def test_a_process_that_dies_is_told_in_a_line(
     monkeypatch.setattr(training, "_fit_on_one_core", lambda *_: os._exit(9))
     with pytest.raises(InputError, match="LOKY_MAX_CPU_COUNT=1"):
         fit_joined({"101": records["101"]}, BEATS, replace(TINY, members=2), 0)
+
+
+def test_interrupted_training_leaves_no_process_at_work(
+    records: dict[str, Leads], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def first_is_quick(_records: object, _beats: object, _settings: object, seed: int) -> tuple:
+        time.sleep(0 if seed == 100 else 3600)
+        return [], None
+
+    monkeypatch.setattr(training, "_fit_on_one_core", first_is_quick)
+    monkeypatch.setattr(training, "build_network", stop)
+    with pytest.raises(KeyboardInterrupt):
+        fit_joined({"101": records["101"]}, BEATS, replace(TINY, members=2), 0)
+    assert get_reusable_executor(2).submit(int, 7).result(timeout=100) == 7
 
 
 @pytest.mark.parametrize(
