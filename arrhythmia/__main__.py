@@ -291,7 +291,6 @@ def ablate(options: argparse.Namespace) -> None:
     names = [*STUDIES, "inside-patients"]
     if options.study not in names:
         raise InputError(f"no study '{options.study}': give one of {', '.join(names)}")
-    require_database(options.data_dir)
     if options.study == "inside-patients":
         _inside_patients(options)
         return

@@ -184,6 +184,17 @@ def test_studies_are_listed_and_unknown_ones_named(capsys: pytest.CaptureFixture
     assert main(["tune", "--trials", "0"]) == 2
 
 
+@pytest.mark.parametrize("study", [*STUDIES, "inside-patients"])
+def test_a_stored_study_is_shown_without_the_database(
+    study: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    where = ["--data-dir", str(tmp_path)]
+    assert main(["ablate", "--study", study, *where]) == 0
+    assert ".9" in capsys.readouterr().out  # the accuracies
+    assert main(["ablate", "--study", study, "--again", *where]) == 2
+    assert "python -m arrhythmia download" in capsys.readouterr().err
+
+
 # --- oversampling ---------------------------------------------------------------------------
 
 
