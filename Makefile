@@ -1,20 +1,29 @@
 # make demo      one real heartbeat, classified and explained (needs no database)
-# make test      lint and tests (on real records too where MITDB_DIR or mitdb/ has them)
+# make check     lint and the quick tests, for whoever changes a line
+# make test      lint and all tests (on real records too where MITDB_DIR or mitdb/ has them)
 # make notebook  run the whole study again, from raw records to the tables
 # make download  fetch the database into mitdb/
 
-PYTHON ?= python3.11
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c "$(SUPPORTED)" 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
+WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test notebook download clean
+.PHONY: demo check test notebook download clean
 
 demo: .venv/installed
 	$(BIN)/python predict.py --output beat.png
 
+check: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow"
+
 test: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(WORKERS)
 
 notebook: .venv/installed
 	$(BIN)/jupyter execute --inplace --timeout=-1 "Arrhythmia Detection.ipynb"
@@ -23,6 +32,9 @@ download: .venv/installed
 	$(BIN)/python -m arrhythmia download
 
 .venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 found:" \
+	"install one (Debian, Ubuntu: apt install python3 python3-venv; https://www.python.org)," \
+	"or name it with 'make PYTHON=/path/to/python3.12'" >&2; exit 2; }
 	$(PYTHON) -m venv .venv
 
 .venv/installed: requirements.txt | .venv/bin/python
@@ -34,4 +46,4 @@ download: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache
+	rm -rf .venv .pytest_cache .ruff_cache build *.egg-info

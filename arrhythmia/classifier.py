@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from arrhythmia.beats import Beats, BeatSettings, detect_r_peaks, find_beats
+from arrhythmia.beats import Beats, find_beats
 from arrhythmia.errors import InputError
-from arrhythmia.files import compress_archive, whole_folder
+from arrhythmia.files import CLONE, IS_CLONE, compress_archive, shipped, whole_folder
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.records import Record
-from arrhythmia.sequences import CHANNELS, RR_INPUTS, covering_runs, network_inputs
+from arrhythmia.sequences import CHANNELS, RR_INPUTS, Inputs, covering_runs, network_inputs
+from arrhythmia.signals import BeatSettings
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-MODELS_FOLDER = Path(__file__).resolve().parent.parent / "saved_models"
-DEFAULT_MODEL = MODELS_FOLDER / "ds1"
-FORMAT = 1
+MODELS_FOLDER: Final = CLONE / "saved_models" if IS_CLONE else Path("saved_models")
+"""Where trained models are kept: in the clone, or where the user works."""
+
+DEFAULT_MODEL: Final = shipped("saved_models/ds1")
+"""The model that comes with the project."""
+
+FORMAT: Final = 1
 """Changes when older model folders can no longer be read."""
 
-RUNS_AT_ONCE = 512
+RUNS_AT_ONCE: Final = 512
 """Bounds memory for day-long recordings. Calling the network directly starts sooner than
 ``predict``, which first traces it."""
 
-LIBRARIES = ("tensorflow", "keras", "numpy", "scipy", "wfdb", "sleepecg")
+LIBRARIES: Final = ("tensorflow", "keras", "numpy", "scipy", "wfdb", "sleepecg")
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ def read_settings(folder: str | Path) -> ModelSettings:
             raise InputError(f"model folder '{folder}' is incomplete, it lacks '{name}': {remedy}")
     try:
         facts = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-        found = (facts["format"], tuple(facts["classes"]), tuple(facts["rr_inputs"]))
+        saved = (facts["format"], tuple(facts["classes"]), tuple(facts["rr_inputs"]))
         beats = facts["beats"] | {"band": tuple(facts["beats"]["band"])}
         settings = ModelSettings(
             BeatSettings(**beats), facts["run"], facts["seed"], facts["training"], facts["versions"]
@@ -96,12 +103,21 @@ def read_settings(folder: str | Path) -> ModelSettings:
         raise InputError(
             f"'{folder / 'settings.json'}' is damaged ({error!r}): {remedy}"
         ) from error
-    if found != (FORMAT, BEAT_CLASSES, RR_INPUTS):
+    if saved != (FORMAT, BEAT_CLASSES, RR_INPUTS):
         raise InputError(
             f"model '{folder}' was saved by an incompatible version of this program "
-            f"(format {found[0]}, this one reads {FORMAT}): {remedy}"
+            f"(format {saved[0]}, this one reads {FORMAT}): {remedy}"
         )
     return settings
+
+
+def model_digest(folder: str | Path) -> str:
+    """SHA-256 of a saved network's weights and settings (the file itself holds the date)."""
+    folder = Path(folder)
+    digest = hashlib.sha256((folder / "settings.json").read_bytes())
+    with zipfile.ZipFile(folder / "model.keras") as archive:
+        digest.update(archive.read("model.weights.h5"))
+    return digest.hexdigest()
 
 
 class Classifier:
@@ -114,14 +130,14 @@ class Classifier:
     settings : ModelSettings
         Preprocessing and facts of the training.
     members : sequence of Classifier
-        Networks that were joined to make it, while it is in memory; `save` does not keep them.
+        Networks whose mean it gives, while it is in memory; `save` does not keep them.
 
     Examples
     --------
     >>> from arrhythmia.classifier import Classifier
     >>> from arrhythmia.records import read_excerpt
-    >>> classifier = Classifier.load("saved_models/ds1")
-    >>> beats = classifier.find_beats(read_excerpt(), detect=True)
+    >>> classifier = Classifier.load()
+    >>> beats = classifier.find_beats(read_excerpt())
     >>> classifier.probabilities(beats).shape[1]
     5
     """
@@ -131,7 +147,7 @@ class Classifier:
     ) -> None:
         self.network = network
         self.settings = settings
-        self.members = members
+        self.members = tuple(members)
         self._forward = None
         self._halves = None
         self._traced: list = []
@@ -185,28 +201,32 @@ class Classifier:
         """
         with whole_folder(folder) as part:
             self.network.save(part / "model.keras")
-            compress_archive(part / "model.keras")  # joined networks are mostly zeros
+            compress_archive(part / "model.keras")  # an ensemble's weights are mostly zeros
             (part / "settings.json").write_text(self.settings.to_json(), encoding="utf-8")
             if history is not None:
                 (part / "history.csv").write_text(history, encoding="utf-8")
 
-    def find_beats(self, record: Record, detect: bool = False) -> Beats:
+    def find_beats(
+        self, record: Record, lead: str | None = None, source: str | None = None
+    ) -> Beats:
         """Beats of a record as this network takes them.
 
         Parameters
         ----------
         record : Record
             At any sampling rate.
-        detect : bool
-            Find R peaks in the signal instead of taking those of the annotation.
+        lead : str, optional
+            Name of the lead; by default MLII, or the first ECG lead.
+        source : str, optional
+            ``"atr"`` for the R peaks of the annotation, ``"detect"`` to detect them; by default
+            the annotation where there is one.
 
         Raises
         ------
         InputError
-            If there is no annotation, or the signal is flat, invalid or too short.
+            If the record cannot be used.
         """
-        r_peaks = detect_r_peaks(record, self.settings.beats) if detect else None
-        return find_beats(record, self.settings.beats, r_peaks)
+        return find_beats(record, self.settings.beats, lead, source)
 
     def scores(self, segments: np.ndarray, rr: np.ndarray) -> tf.Tensor:
         """Scores of runs before the softmax; differentiable, for explanations.
@@ -275,23 +295,39 @@ class Classifier:
         ndarray of float, shape (beats, 5)
             In the order of `arrhythmia.labels.BEAT_CLASSES`.
         """
-        if self._forward is None:
-            from arrhythmia.model import side_by_side
-
-            self._forward = side_by_side(self.network)
         inputs = network_inputs(beats)
         places, weights = covering_runs(len(beats), self.settings.run)
         if wanted is not None:
             needed = np.isin(places, wanted).any(axis=1)
             places, weights = places[needed], weights[needed]
-        found = np.concatenate(
-            [
-                self._forward([inputs.segments[part], inputs.rr[part]], training=False)
-                for part in np.array_split(places, -(-len(places) // RUNS_AT_ONCE))
-            ]
-        )
+        outputs = self.run_probabilities(inputs, places)
         sums = np.zeros((len(beats), len(BEAT_CLASSES)))
-        np.add.at(sums, places.ravel(), (found * weights[..., None]).reshape(-1, sums.shape[1]))
+        np.add.at(sums, places.ravel(), (outputs * weights[..., None]).reshape(-1, sums.shape[1]))
         if wanted is not None:
             sums[~np.isin(np.arange(len(beats)), wanted)] = np.nan
         return sums
+
+    def run_probabilities(self, inputs: Inputs, places: np.ndarray) -> np.ndarray:
+        """Probabilities of runs of beats, each run by itself.
+
+        Parameters
+        ----------
+        inputs : Inputs
+            Of all beats of a record.
+        places : ndarray of int, shape (runs, run)
+            Which beats stand in each run.
+
+        Returns
+        -------
+        ndarray of float, shape (runs, run, 5)
+        """
+        if self._forward is None:
+            from arrhythmia.model import side_by_side
+
+            self._forward = side_by_side(self.network)
+        parts = np.array_split(places, -(-len(places) // RUNS_AT_ONCE))
+        outputs = [
+            self._forward([inputs.segments[part], inputs.rr[part]], training=False)
+            for part in parts
+        ]
+        return np.concatenate(outputs)

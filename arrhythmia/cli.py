@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -52,6 +53,40 @@ def run(command: Callable[[], None], prog: str) -> int:
     return 0
 
 
+def check_display() -> None:
+    """Say now, not after all the work, that no window can be opened.
+
+    Raises
+    ------
+    InputError
+        If there is no display.
+    """
+    from matplotlib import pyplot as plt
+
+    try:
+        plt.switch_backend(plt.get_backend())
+    except ImportError as error:
+        raise InputError(f"no window can be opened ({error}): leave out --show") from error
+    if plt.get_backend().lower() == "agg":
+        raise InputError("there is no display to open a window on: leave out --show")
+
+
+def clock_seconds(text: str) -> float:
+    """Seconds from ``HH:MM:SS``, ``MM:SS`` or seconds, for ``argparse``."""
+    parts = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)", text)
+    if parts is None:
+        raise argparse.ArgumentTypeError(f"'{text}' is not HH:MM:SS, MM:SS or seconds")
+    hours, minutes, seconds = (float(p or 0) for p in parts.groups())
+    if (parts[2] and seconds >= 60) or (parts[1] and minutes >= 60):
+        raise argparse.ArgumentTypeError(f"'{text}' has 60 or more minutes or seconds")
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def add_lead(parser: argparse.ArgumentParser) -> None:
+    """Add ``--lead``."""
+    parser.add_argument("--lead", help="name of the lead (default: MLII, or the first ECG lead)")
+
+
 def add_data_dir(parser: argparse.ArgumentParser) -> None:
     """Add ``--data-dir``."""
     parser.add_argument(
@@ -69,5 +104,5 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "--model",
         metavar="DIR",
         default=DEFAULT_MODEL,
-        help="folder of a saved model (default: saved_models/ds1, which comes with the project)",
+        help="folder of a saved model (default: ds1, which comes with the project)",
     )

@@ -15,9 +15,10 @@ import requests
 from tqdm import tqdm
 
 from arrhythmia.errors import InputError
+from arrhythmia.files import shipped
 
 DEFAULT_URL: Final = "https://physionet.org/files/mitdb/1.0.0/"
-CHECKSUMS = Path(__file__).parent.parent / "mitdb" / "SHA256SUMS.txt"
+CHECKSUMS: Final = shipped("mitdb") / "SHA256SUMS.txt"
 TIMEOUT_S = 30
 """Seconds without an answer after which a server counts as not reachable."""
 

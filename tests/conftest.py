@@ -1,4 +1,7 @@
-"""What the tests share: synthetic records, a network trained on them, the real database."""
+"""What the tests share: synthetic records, a network trained on them, the real database.
+
+Helpers that only the tests of one folder need live in that folder.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ import numpy as np
 import pytest
 import wfdb
 
-from arrhythmia.database import find_data_dir, has_database
+from arrhythmia.errors import InputError
+from arrhythmia.mitdb import find_data_dir, has_database
 
 if TYPE_CHECKING:
     from arrhythmia.classifier import Classifier
@@ -78,13 +82,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(skip)
 
 
+def error_line(action: Callable[[], object]) -> str:
+    """Text of the `InputError` that an action raises; it must be one line."""
+    with pytest.raises(InputError) as caught:
+        action()
+    text = str(caught.value)
+    assert text
+    assert "\n" not in text
+    return text
+
+
 def beat_times(
-    symbols: Sequence[str], rng: np.random.Generator, usual_rr: float, variation: float = 0.03
+    symbols: Sequence[str], rng: np.random.Generator, sinus_rr: float, variation: float = 0.03
 ) -> np.ndarray:
     """Seconds of each beat: sinus rhythm, with early and late beats and their pauses."""
     before = np.array([RHYTHM.get(s, (1.0, 1.0))[0] for s in symbols])
     after = np.array([RHYTHM.get(s, (1.0, 1.0))[1] for s in symbols])
-    rr = usual_rr * before[1:] * after[:-1] * np.exp(rng.normal(0, variation, len(symbols) - 1))
+    rr = sinus_rr * before[1:] * after[:-1] * np.exp(rng.normal(0, variation, len(symbols) - 1))
     return FIRST + np.concatenate([[0.0], np.cumsum(np.maximum(rr, 0.35))])
 
 
@@ -121,7 +135,7 @@ def write_record(
     gain: float = 200,
     seed: int = 0,
     noise: float = 0.01,
-    usual_rr: float = 0.8,
+    sinus_rr: float = 0.8,
 ) -> Path:
     """Write a synthetic WFDB record, and give its path without suffix.
 
@@ -145,21 +159,23 @@ def write_record(
         Write the ``.atr`` file.
     units, gain : str, float
         Units named in the header (the numbers are mV), steps for each of them.
+    seed : int
+        Of the beats drawn, of the RR intervals, of the patient and of the noise.
     noise : float
         Standard deviation of white noise in mV.
-    usual_rr : float
-        Seconds.
+    sinus_rr : float
+        Mean RR interval in sinus rhythm in seconds.
     """
     rng = np.random.default_rng(seed)
     if symbols is None:
         shares = shares or MIXED
-        wanted = int(seconds / usual_rr * 2) + 2
+        wanted = int(seconds / sinus_rr * 2) + 2
         drawn = [str(s) for s in rng.choice(list(shares), size=wanted, p=list(shares.values()))]
         drawn[0] = next(iter(shares))
-        times = beat_times(drawn, rng, usual_rr)
+        times = beat_times(drawn, rng, sinus_rr)
         symbols = drawn[: max(1, int(np.searchsorted(times, seconds - LAST, side="right")))]
     else:
-        times = beat_times(symbols, rng, usual_rr)
+        times = beat_times(symbols, rng, sinus_rr)
     times = times[: len(symbols)]
     instants = np.arange(round((times[-1] + LAST) * fs) + 1) / fs
     columns = [
@@ -215,7 +231,7 @@ def synthetic_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of one-minute records named like some of DS1, with all five classes."""
     folder = tmp_path_factory.mktemp("synthetic")
     for seed, (name, shares) in enumerate(SYNTHETIC_RECORDS.items()):
-        write_record(folder, name, shares=shares, seed=seed, usual_rr=0.7 + 0.03 * seed)
+        write_record(folder, name, shares=shares, seed=seed, sinus_rr=0.7 + 0.03 * seed)
     return folder
 
 
@@ -223,7 +239,8 @@ def synthetic_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_model(synthetic_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a small network trained for some seconds on `synthetic_dir`."""
     from arrhythmia.model import NetworkSettings
-    from arrhythmia.training import TrainingSettings, train
+    from arrhythmia.train.fit import train
+    from arrhythmia.train.settings import TrainingSettings
 
     settings = TrainingSettings(
         network=NetworkSettings(run=4, filters=(8, 16), kernels=(7, 5), features=16, units=8),

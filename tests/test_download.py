@@ -13,12 +13,11 @@ from types import SimpleNamespace
 
 import pooch
 import pytest
+from conftest import error_line
 
 from arrhythmia import download
-from arrhythmia.database import RECORD_SUFFIXES
 from arrhythmia.download import DownloadReport, download_database, read_checksums
-from arrhythmia.errors import InputError
-from arrhythmia.labels import DS1, DS2, PACED
+from arrhythmia.mitdb import DS1, DS2, PACED, RECORD_SUFFIXES
 
 FILES = {
     f"{record}{suffix}": f"{record}{suffix} ".encode() * 50
@@ -109,11 +108,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def error_of(folder: Path, **arguments: object) -> str:
-    with pytest.raises(InputError) as caught:
-        download_database(folder, progress=False, **arguments)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
+    return error_line(lambda: download_database(folder, progress=False, **arguments))
 
 
 @pytest.mark.parametrize("slash", ["", "/"])

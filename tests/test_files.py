@@ -1,4 +1,4 @@
-"""Tests of `arrhythmia.files`: whole results or none."""
+"""Tests of `arrhythmia.files`: whole results or none, and files that come with the project."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from conftest import error_line
 
+from arrhythmia import files
 from arrhythmia.errors import InputError
-from arrhythmia.files import compress_archive, whole_file, whole_folder
+from arrhythmia.files import (
+    check_writable,
+    compress_archive,
+    shipped,
+    whole_file,
+    whole_folder,
+)
+
+# --- one file -------------------------------------------------------------------------------
 
 
 def test_a_file_is_there_when_all_went_well(tmp_path: Path) -> None:
@@ -74,6 +84,41 @@ def test_a_folder_is_no_file_to_write(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "results"]
 
 
+# --- is there a place to write to ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["beat.png", "beat.PNG", "new/folder/beat.png"])
+def test_a_place_that_can_be_written_passes_and_nothing_is_left(tmp_path: Path, name: str) -> None:
+    check_writable(tmp_path / name, ".png", "--output")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_there_passes_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "beat.png").write_text("old", encoding="utf-8")
+    check_writable(tmp_path / "beat.png", ".png", "--output")
+    assert (tmp_path / "beat.png").read_text(encoding="utf-8") == "old"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("beat.jpg", "--output gives a PNG file, not '"),
+        ("beat", "--output gives a PNG file, not '"),
+        ("folder.png", "folder.png' is a folder: give --output FILE.png"),
+        ("file/beat.png", "choose another place with --output"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    text = error_line(lambda: check_writable(tmp_path / name, ".png", "--output"))
+    assert words in text
+    assert str(tmp_path / name) in text
+
+
+# --- a folder -------------------------------------------------------------------------------
+
+
 def test_a_folder_is_there_when_all_went_well(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "model"
     with whole_folder(target) as part:
@@ -118,13 +163,39 @@ def test_a_folder_that_cannot_be_written_is_the_users_error(tmp_path: Path, plac
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
+# --- archives -------------------------------------------------------------------------------
+
+
 def test_an_archive_is_compressed_and_holds_the_same(tmp_path: Path) -> None:
     file = tmp_path / "model.keras"
     content = {"config.json": b"{}", "weights": bytes(100_000)}
     with ZipFile(file, "w") as archive:
-        for name, each in content.items():
-            archive.writestr(name, each)
+        for name, text in content.items():
+            archive.writestr(name, text)
     compress_archive(file)
     assert file.stat().st_size < 1000
     with ZipFile(file) as archive:
         assert {name: archive.read(name) for name in archive.namelist()} == content
+
+
+# --- files that come with the project -------------------------------------------------------
+
+
+def test_shipped_files_are_in_the_clone_or_in_the_installed_package(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """``pip install .`` copies them into the package; in the clone they stay where they are."""
+    monkeypatch.setattr(files, "IS_CLONE", True)
+    assert shipped("saved_models/ds1") == files.CLONE / "saved_models" / "ds1"
+    monkeypatch.setattr(files, "IS_CLONE", False)
+    inside = Path(files.__file__).parent / "shipped" / "saved_models" / "ds1"
+    assert shipped("saved_models/ds1") == inside
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["saved_models/ds1/settings.json", "saved_models/ds1/model.keras", "mitdb/SHA256SUMS.txt"],
+)
+def test_what_the_project_needs_comes_with_it(name: str) -> None:
+    folder, file = name.rsplit("/", 1)
+    assert (shipped(folder) / file).is_file()

@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
-import wfdb
 from wfdb.io.annotation import ann_label_table, is_qrs
 
-from arrhythmia.beats import reference_beats
 from arrhythmia.labels import (
     BEAT_CLASSES,
     CLASS_NAMES,
     CLASS_SYMBOLS,
-    DS1,
-    DS2,
     GROUPING_NAMES,
     GROUPINGS,
-    PACED,
-    REFERENCE_RECORDS,
     SYMBOL_CLASS,
     SYMBOL_NAMES,
     UNCLASSED_SYMBOLS,
+    class_letters,
     class_numbers,
     grouped,
     grouping_numbers,
     is_beat,
 )
-from arrhythmia.records import Annotation, Record
 
-COUNTS = {
-    "DS1": (DS1, {"N": 45866, "S": 944, "V": 3683, "E": 105, "F": 415, "": 8}),
-    "DS2": (DS2, {"N": 44259, "S": 1837, "V": 3220, "E": 1, "F": 388, "": 7}),
-}
-"""Beats of each class in each half, as the field counts them; 8 and 7 are without a class."""
-
-
-def test_halves_are_of_22_different_records_without_paced_ones() -> None:
-    assert len(set(DS1)) == len(DS1) == 22
-    assert len(set(DS2)) == len(DS2) == 22
-    assert len(set(PACED)) == len(PACED) == 4
-    assert len({*DS1, *DS2, *PACED}) == 48
-    assert set(REFERENCE_RECORDS) <= set(DS2)
+# --- symbols --------------------------------------------------------------------------------
 
 
 def test_every_beat_symbol_has_one_place() -> None:
@@ -53,6 +34,10 @@ def test_every_beat_symbol_has_one_place() -> None:
     assert set(SYMBOL_CLASS) == set(symbols) - set(UNCLASSED_SYMBOLS)
     assert set(SYMBOL_CLASS.values()) == set(BEAT_CLASSES)
     assert tuple(CLASS_SYMBOLS) == tuple(CLASS_NAMES) == BEAT_CLASSES
+
+
+def test_the_order_of_the_classes_is_that_of_the_saved_networks() -> None:
+    assert BEAT_CLASSES == ("N", "S", "V", "E", "F")
 
 
 @pytest.mark.parametrize("symbol", [s for s in ann_label_table["symbol"] if s.strip()])
@@ -76,8 +61,19 @@ def test_symbols_of_the_database_have_the_classes_of_the_design(
 
 
 def test_beats_without_a_class_have_the_number_minus_one() -> None:
-    assert class_numbers(np.array(["Q", "N", "/", "?"])).tolist() == [-1, 0, -1, -1]
+    assert class_numbers(np.array(["Q", "N", "/", "?", ""])).tolist() == [-1, 0, -1, -1, -1]
     assert class_numbers(np.array([], dtype=str)).shape == (0,)
+
+
+def test_letters_are_symbols_of_their_classes() -> None:
+    numbers = np.array([*range(len(BEAT_CLASSES)), -1, 2])
+    letters = class_letters(numbers)
+    assert letters.tolist() == [*BEAT_CLASSES, "Q", "V"]
+    np.testing.assert_array_equal(class_numbers(letters), numbers)
+    assert all(is_beat(letter) for letter in letters)
+
+
+# --- groupings ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("grouping", GROUPINGS)
@@ -90,7 +86,7 @@ def test_a_grouping_is_a_partition_of_the_beat_classes(grouping: str) -> None:
         assert beat_class in GROUPINGS[grouping][names[place]]
 
 
-def test_groupings_are_those_of_the_description_and_of_ec57() -> None:
+def test_groupings_are_ec57_and_the_four_classes() -> None:
     assert GROUPINGS["four"] == {"N": ("N", "S"), "V": ("V",), "F": ("F",), "E": ("E",)}
     assert GROUPINGS["aami"] == {"N": ("N",), "S": ("S",), "V": ("V", "E"), "F": ("F",)}
 
@@ -104,17 +100,3 @@ def test_grouped_probabilities_are_sums_of_their_classes(grouping: str) -> None:
     for place, made_of in enumerate(GROUPINGS[grouping].values()):
         columns = [BEAT_CLASSES.index(c) for c in made_of]
         np.testing.assert_allclose(sums[:, place], probabilities[:, columns].sum(axis=1))
-
-
-@pytest.mark.database
-@pytest.mark.parametrize("half", COUNTS)
-def test_beats_of_each_half_are_those_that_the_field_counts(half: str, data_dir: Path) -> None:
-    names, counts = COUNTS[half]
-    found: Counter[str] = Counter()
-    for name in names:
-        marks = wfdb.rdann(str(data_dir / name), "atr")
-        annotation = Annotation(marks.sample, np.array(marks.symbol))
-        record = Record(name, np.zeros(650_000), 360.0, "MLII", annotation=annotation)
-        numbers = class_numbers(reference_beats(record)[1])
-        found.update(BEAT_CLASSES[n] if n >= 0 else "" for n in numbers)
-    assert found == counts

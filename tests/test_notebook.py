@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import MakeRecord
 from nbclient import NotebookClient
 
-from arrhythmia.benchmark import NOTEBOOK, ROOT
-from arrhythmia.database import find_data_dir, has_database
-from arrhythmia.labels import DS1, DS2
+from arrhythmia.classifier import CLONE
+from arrhythmia.mitdb import DS1, DS2, find_data_dir, has_database
+
+NOTEBOOK = CLONE / "Arrhythmia Detection.ipynb"
+LEDGER = CLONE / "saved_models" / "ds2_ledger.csv"
+CELLS, LINES = 45, 15
 
 
 @pytest.fixture
@@ -20,42 +25,85 @@ def notebook() -> nbformat.NotebookNode:
 
 
 @pytest.fixture
-def any_database(make_record: object, tmp_path: Path) -> Path:
+def any_database(make_record: MakeRecord, tmp_path: Path) -> Path:
     """The real database, or a made-up one where it is not here."""
     if has_database():
         return find_data_dir().resolve()
     for i, name in enumerate(DS1 + DS2):
-        make_record(tmp_path / "mitdb", name, seconds=75, seed=i)
+        make_record(tmp_path / "mitdb", name, seconds=90, seed=i)
     return tmp_path / "mitdb"
 
 
-def test_cells_are_short(notebook: nbformat.NotebookNode) -> None:
-    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    assert len(code) > 10
-    assert max(len(source.splitlines()) for source in code) <= 15
+def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_cells_are_few_and_short(notebook: nbformat.NotebookNode) -> None:
+    assert 20 < len(notebook.cells) <= CELLS
+    assert max(len(cell.source.splitlines()) for cell in code_cells(notebook)) <= LINES
 
 
 def test_committed_with_the_outputs_of_a_full_run(notebook: nbformat.NotebookNode) -> None:
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
-    outputs = [output for cell in code for output in cell.outputs]
+    cells = code_cells(notebook)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "error"]
     assert sum("image/png" in output.get("data", {}) for output in outputs) >= 10
     text = "".join(output.get("text", "") for output in outputs)
     assert "AAMI EC57" in text
+    assert "5 networks of 40 epochs" in text, "these are the outputs of a run with QUICK=1"
+    assert str(CLONE) not in NOTEBOOK.read_text(encoding="utf-8")
     assert NOTEBOOK.stat().st_size < 3_000_000
 
 
+def layers_of(network: object) -> Iterator[tuple]:
+    """Kind, settings and weights of every layer, those of the encoder too; names do not count."""
+    for layer in network.layers:
+        inner = getattr(layer, "layer", None)
+        if inner is not None and hasattr(inner, "layers"):  # the encoder within TimeDistributed
+            yield from layers_of(inner)
+            continue
+        config = {k: v for k, v in layer.get_config().items() if k not in ("name", "layer")}
+        config.pop("backward_layer", None)
+        if inner is not None:
+            config["of"] = (type(inner).__name__, inner.units, inner.return_sequences)
+        yield type(layer).__name__, config, [weight.shape for weight in layer.get_weights()]
+
+
+def test_the_network_written_out_is_that_of_the_package(notebook: nbformat.NotebookNode) -> None:
+    from arrhythmia.labels import BEAT_CLASSES
+    from arrhythmia.model import build_network
+    from arrhythmia.sequences import RR_INPUTS
+    from arrhythmia.signals import BeatSettings
+    from arrhythmia.train.settings import TrainingSettings
+
+    beats, settings = BeatSettings(), TrainingSettings()
+    names = {"BEATS": beats, "SETTINGS": settings, "BEAT_CLASSES": BEAT_CLASSES}
+    written = [c.source for c in code_cells(notebook) if "keras.Input(" in c.source]
+    assert len(written) == 2  # the encoder, and the network around it
+    for source in written:
+        exec(source, names)
+    wanted = build_network(beats.length, len(RR_INPUTS), settings.network)
+    assert list(layers_of(names["network"])) == list(layers_of(wanted))
+    for one, other in zip(names["network"].inputs, wanted.inputs, strict=True):
+        assert (one.name, one.shape) == (other.name, other.shape)
+
+
+@pytest.mark.slow
 def test_runs_quickly_with_few_records(
     notebook: nbformat.NotebookNode, any_database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger = ROOT / "saved_models" / "ds2_ledger.csv"
-    before = ledger.read_bytes() if ledger.exists() else b""
+    before = LEDGER.read_bytes()
     monkeypatch.setenv("QUICK", "1")
     monkeypatch.setenv("MITDB_DIR", str(any_database))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(CLONE), os.environ.get("PYTHONPATH", "")])
+    )
     client = NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
+        notebook,
+        timeout=300,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(CLONE)}},
     )
     client.execute()
-    assert (ledger.read_bytes() if ledger.exists() else b"") == before, "QUICK opened DS2"
+    assert LEDGER.read_bytes() == before, "QUICK evaluated DS2"

@@ -1,0 +1,119 @@
+"""Recordings to classes on disk: a WFDB annotation file for each."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from arrhythmia.beats import Beats, find_beats
+from arrhythmia.classifier import DEFAULT_MODEL, Classifier, read_settings
+from arrhythmia.errors import InputError
+from arrhythmia.files import whole_file
+from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.records import read_record
+
+ANNOTATOR = "ai"
+"""Suffix of the annotation files."""
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """What was written for a record.
+
+    Parameters
+    ----------
+    file : Path
+        The annotation file.
+    counts : dict
+        Beat class to number of beats, for the classes that occur.
+    """
+
+    file: Path
+    counts: dict[str, int]
+
+
+def annotate(
+    names: Sequence[str | Path],
+    output_dir: str | Path = ".",
+    model: str | Path = DEFAULT_MODEL,
+    data_dir: str | Path | None = None,
+    lead: str | None = None,
+    source: str | None = None,
+    note: Callable[[str], None] = lambda _: None,
+) -> Iterator[Annotated]:
+    """Classify every beat of some records, and write ``RECORD.ai`` for each.
+
+    All records are read before the first file is written.
+
+    Parameters
+    ----------
+    names : sequence of str or Path
+        Records, as `arrhythmia.records.read_record` takes them.
+    output_dir : str or Path
+        Made where it is missing.
+    model : str or Path
+        Folder of a saved model.
+    data_dir : str or Path, optional
+        Folder of the database.
+    lead : str, optional
+        Name of the lead; by default MLII, or the first ECG lead.
+    source : str, optional
+        ``"atr"`` for the R peaks of the annotation, ``"detect"`` to detect them; by default the
+        annotation where there is one.
+    note : callable
+        Told what the user should know.
+
+    Yields
+    ------
+    Annotated
+        As soon as the file of a record is written.
+
+    Raises
+    ------
+    InputError
+        If a record or the model cannot be used, or a file cannot be written.
+    """
+    settings = read_settings(model)
+    rates: dict[str, float] = {}
+    beats_of: dict[str, Beats] = {}
+    for name in names:
+        record = read_record(name, data_dir)
+        if record.name in beats_of:
+            raise InputError(f"two records are named '{record.name}': annotate them one by one")
+        beats = find_beats(record, settings.beats, lead, source)
+        for line in (*record.notes, *beats.notes):
+            note(line)
+        beats_of[record.name], rates[record.name] = beats, record.fs
+    classifier = Classifier.load(model)
+    for name, beats in beats_of.items():
+        classes = np.array(BEAT_CLASSES)[classifier.probabilities(beats).argmax(axis=1)]
+        file = Path(output_dir) / f"{name}.{ANNOTATOR}"
+        write_annotation(file, beats.sample, list(classes), rates[name])
+        counts = Counter(classes.tolist())
+        yield Annotated(file, {c: counts[c] for c in BEAT_CLASSES if c in counts})
+
+
+def write_annotation(file: Path, sample: np.ndarray, symbols: list[str], fs: float) -> None:
+    """Write a WFDB annotation file, whole or not at all.
+
+    Parameters
+    ----------
+    file : Path
+        Its suffix is the name of the annotator.
+    sample : ndarray of int, shape (beats,)
+        In samples of the record.
+    symbols : list of str
+        WFDB symbols.
+    fs : float
+        Hz.
+    """
+    import wfdb
+
+    with tempfile.TemporaryDirectory() as part, whole_file(file) as whole:
+        wfdb.wrann("record", ANNOTATOR, sample, symbol=symbols, fs=fs, write_dir=part)
+        whole.write_bytes(Path(part, f"record.{ANNOTATOR}").read_bytes())

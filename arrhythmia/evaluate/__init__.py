@@ -1,0 +1,1 @@
+"""Scores of predictions against a reference, and what is written beside a model."""

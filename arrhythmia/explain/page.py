@@ -1,0 +1,178 @@
+"""One explained beat as an interactive page: a single HTML file that needs no network.
+
+Python draws the figures and says every sentence; ``page.html``, beside this module, lays them
+out and swaps them when another method or class is chosen. Names of records, leads and symbols
+come from strangers' files: on the page they are text and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from arrhythmia.drawing import CLASS_COLORS, MV_PER_SECOND, clock
+from arrhythmia.explain.case import Case
+from arrhythmia.explain.explanation import METHOD_NAMES, PARTS, Explanation
+from arrhythmia.explain.figure import heat_colors
+from arrhythmia.explain.page_figures import (
+    SHOWN_S,
+    around,
+    bars_figure,
+    ecg_figure,
+    on_paper,
+    plain,
+    tachogram,
+)
+from arrhythmia.explain.waves import WAVES
+from arrhythmia.explain.wording import (
+    DISCLAIMER,
+    RR_NAMES,
+    empty_words,
+    evidence_words,
+    rr_values,
+    sentence,
+    what_if,
+)
+from arrhythmia.files import whole_file
+from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES, SYMBOL_CLASS
+from arrhythmia.sequences import beat_ratios
+
+TEMPLATE = Path(__file__).with_name("page.html")
+DOT_MM = 0.12
+"""Heat is drawn as dots so far apart along the trace, in millimetres of ECG paper."""
+
+
+def write_page(path: str | Path, case: Case) -> None:
+    """Write one HTML file with everything in it, plotly too.
+
+    Parameters
+    ----------
+    path : str or Path
+        About 5 MB, nearly all of it plotly.
+    case : Case
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    from plotly.offline import get_plotlyjs
+
+    data = json.dumps(page_data(case), allow_nan=False, separators=(",", ":"))
+    data = data.replace("<", r"\u003c")  # or "</script>" in a name would end the data
+    letter = case.letter(case.beat)
+    title = f"{letter} – beat {case.beat} of record {case.record.name}"
+    page = TEMPLATE.read_text(encoding="utf-8")
+    before, page = page.split("{{title}}")
+    middle, page = page.split("{{data}}")
+    last, end = page.split("{{plotly}}")
+    with whole_file(path) as part:
+        part.write_text(
+            "".join([before, escape(title), middle, data, last, get_plotlyjs(), end]),
+            encoding="utf-8",
+            errors="replace",  # a name may hold bytes that are no text
+        )
+
+
+def page_data(case: Case) -> dict:
+    """All that the page shows: text, numbers, and figures as plotly takes them."""
+    explanation = case.explanation
+    known_class = SYMBOL_CLASS.get(case.symbol, "no class")
+    reference = f"{case.reference} (class {known_class})" if case.symbol else None
+    reference_differs = case.assessable and bool(case.symbol) and known_class != case.called
+    methods = dict.fromkeys(method for method, _ in case.explanations)
+    return {
+        "start": {"method": case.method, "class": case.target_class},
+        "assessable": case.assessable,
+        "letter": case.letter(case.beat),
+        "winner": case.called,
+        "methods": {m: METHOD_NAMES[m] for m in methods},
+        "classes": dict(CLASS_NAMES),
+        "colors": CLASS_COLORS,
+        "heading": case.headline.removeprefix(f"{case.called} – "),
+        "sentence": case.sentence,
+        "reference": reference,
+        "reference_differs": reference_differs,
+        "where": f"record {case.record.name} · lead {case.lead.name} · beat {case.beat} of "
+        f"{len(case.beats)} (from 0) · {clock(case.seconds, 3)}",
+        "probabilities": dict(zip(BEAT_CLASSES, plain(case.probabilities[case.beat]), strict=True)),
+        "confidence": case.trust,
+        "notes": list(case.notes),
+        "disclaimer": DISCLAIMER,
+        "parts": list(PARTS),
+        "waves": [WAVES[i] for i in explanation.waves.of_samples(len(explanation.samples))],
+        "reasons": {
+            c: {"sentence": sentence(r), "what_if": what_if(r)} for c, r in case.reasons_for.items()
+        },
+        "explanations": {
+            m: {c: _evidence(e) for (k, c), e in case.explanations.items() if k == m}
+            for m in methods
+        },
+        "rr": _rr_rows(case),
+        "neighbours": [_neighbour(case, int(step)) for step in explanation.neighbours],
+        "figures": {
+            "ecg": json.loads(ecg_figure(case).to_json()),
+            "bars": json.loads(bars_figure().to_json()),
+            "tachogram": json.loads(tachogram(case).to_json()),
+        },
+        "at": case.seconds,
+        "segment": {"start": case.segment_start, "fs": case.beats.fs},
+        "mv_per_second": MV_PER_SECOND if on_paper(case) else None,
+        "heat": _heat_scale(),
+        "dots": _dots(case),
+    }
+
+
+def _evidence(explanation: Explanation) -> dict:
+    e = explanation
+    return {
+        "samples": plain(e.samples),
+        "heat": plain(e.heat, 4),
+        "rr": plain(e.rr),
+        "neighbour_shapes": plain(e.neighbour_shapes),
+        "neighbour_timing": plain(e.neighbour_timing),
+        "percent": plain(np.array([e.percent[part] for part in PARTS])),
+        "parts": plain(np.array([e.parts[part] for part in PARTS])),
+        "words": evidence_words(e),
+        "message": empty_words(e),
+        "unit": "" if e.method.startswith("grad-cam") else "log odds",
+    }
+
+
+def _rr_rows(case: Case) -> list[dict]:
+    """What the network is told of the timing of the beat, before limits and logarithms."""
+    beats, beat = case.beats, case.beat
+    similarity = float(beats.p_wave_similarity[beat])
+    values = rr_values(beat_ratios(beats)[beat], similarity)
+    return [{"name": n, "value": v} for n, v in zip(RR_NAMES, values, strict=True)]
+
+
+def _neighbour(case: Case, step: int) -> str:
+    """Name of a beat read with the one explained: ``-1 (N)``."""
+    place = case.beat + step
+    letter = case.letter(place) if 0 <= place < len(case.beats) else ""
+    return f"{step:+d}".replace("-", "−") + (f" ({letter})" if letter else "")
+
+
+def _heat_scale() -> list[list]:
+    from matplotlib.colors import to_hex
+
+    return [[step / 8, to_hex(heat_colors()(step / 8))] for step in range(9)]
+
+
+def _dots(case: Case) -> dict:
+    """Places along the trace inside the segment, evenly spaced on paper: x, y, in the segment."""
+    start, fs = case.segment_start, case.beats.fs
+    times = np.arange(len(case.filtered)) / case.record.fs
+    first, last = np.searchsorted(times, [start, start + (case.settings.length - 1) / fs])
+    times, values = times[first:last], case.filtered[first:last]
+    near = case.filtered[slice(*around(case, SHOWN_S))]
+    tall = 10.0 if on_paper(case) else 20 / max(float(np.ptp(near)), 1e-9)
+    steps = np.hypot(np.diff(times) * 25, np.diff(values) * tall)
+    way = np.concatenate([[0.0], np.cumsum(steps)])
+    even = np.arange(0, way[-1], DOT_MM)
+    x, y = np.interp(even, way, times), np.interp(even, way, values)
+    return {"x": plain(x), "y": plain(y, 5), "place": plain((x - start) * fs, 5)}

@@ -1,0 +1,171 @@
+"""What `predict.py` prints of a beat: text for people, a dictionary for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import numpy as np
+
+from arrhythmia.drawing import clock
+from arrhythmia.explain.case import Case
+from arrhythmia.explain.wording import (
+    DISCLAIMER,
+    RR_NAMES,
+    empty_words,
+    evidence_words,
+    what_if,
+)
+from arrhythmia.labels import (
+    BEAT_CLASSES,
+    CLASS_NAMES,
+    GROUPING_NAMES,
+    GROUPINGS,
+    SYMBOL_CLASS,
+    SYMBOL_NAMES,
+    grouped,
+)
+from arrhythmia.predictions import SET_CLASSES
+
+BEFORE_LABEL = 13
+"""Characters of the labels before measurements."""
+
+
+def as_dict(case: Case, files: Mapping[str, str]) -> dict:
+    """All that is known of a beat, as ``predict.py --json`` prints it.
+
+    Parameters
+    ----------
+    case : Case
+    files : mapping
+        ``"figure"`` and, where there is one, ``"page"`` to where they are.
+    """
+    reference = None
+    if case.symbol:
+        name = SYMBOL_NAMES.get(case.symbol, "unknown symbol")
+        known_class = SYMBOL_CLASS.get(case.symbol)
+        reference = {"symbol": case.symbol, "name": name, "class": known_class}
+    explanation = case.explanation
+    return {
+        "record": case.record.name,
+        "lead": case.lead.name,
+        "beat": case.beat,
+        "beats": len(case.beats),
+        "sample": int(case.beats.sample[case.beat]),
+        "seconds": round(case.seconds, 4),
+        "time": clock(case.seconds, 3),
+        "headline": case.headline,
+        "class": case.called,
+        "class_name": CLASS_NAMES[case.called],
+        "probability": round(case.probability, 5),
+        "probabilities": _rounded(BEAT_CLASSES, case.probabilities[case.beat]),
+        "groupings": _groupings(case),
+        **_confidence(case),
+        "reference": reference,
+        "r_peaks": case.beats.source,
+        "rr_before_s": _digits(case.rr_before),
+        "rr_after_s": _digits(case.rr_after),
+        "median_rr_s": _digits(case.median_rr),
+        "heart_rate_per_min": _rate(case.rr_before),
+        "median_heart_rate_per_min": _rate(case.median_rr),
+        "explained_class": explanation.target_class,
+        "method": explanation.method,
+        "sentence": case.sentence,
+        "evidence": evidence_words(explanation),
+        "what_if": what_if(case.reasons),
+        "evidence_percent": {k: round(v, 1) for k, v in explanation.percent.items()},
+        "evidence_rr_inputs": _rounded(RR_NAMES, explanation.rr),
+        "measured": _digits(asdict(case.reasons)),
+        "explanation_note": empty_words(explanation),
+        **files,
+        "notes": list(case.notes),
+        "disclaimer": DISCLAIMER,
+    }
+
+
+def as_text(case: Case, files: Mapping[str, str]) -> str:
+    """All that is known of a beat for the terminal, what matters most first.
+
+    Parameters
+    ----------
+    case : Case
+    files : mapping
+        As `as_dict` takes it.
+    """
+    lines = [case.headline]
+    if case.reference:
+        lines.append(f"reference: {case.reference}")
+    lines += [*case.trust, "", *case.sentences, "", *_measurements(case)]
+    if case.assessable:
+        for grouping, values in _groupings(case).items():
+            top = max(values, key=values.get)
+            lines += ["", f"{GROUPING_NAMES[grouping]}:"]
+            lines += [
+                f"{'>' if c == top else ' '} {c}  {p:.3f}  {CLASS_NAMES[c]}"
+                for c, p in values.items()
+            ]
+    note = empty_words(case.explanation) if case.assessable else ""
+    lines += ["", *([note] if note else [])]
+    return "\n".join([*lines, *(f"{kind}: {file}" for kind, file in files.items()), DISCLAIMER])
+
+
+def _measurements(case: Case) -> list[str]:
+    sample = int(case.beats.sample[case.beat])
+    beat_of = f"beat {case.beat} of {len(case.beats)} (counted from 0)"
+    rates = (
+        f"{_per_minute(case.rr_before)} at this beat, {_per_minute(case.median_rr)} in the record"
+    )
+    facts = {
+        "record": f"{case.record.name}, lead {case.lead.name}, {beat_of}",
+        "R peak": f"{clock(case.seconds, 3)} (sample {sample}, {case.beats.source})",
+        "RR before": _interval(case.rr_before, case.median_rr),
+        "RR after": _interval(case.rr_after, case.median_rr),
+        "heart rate": f"{rates} (median)",
+    }
+    return [f"{label:{BEFORE_LABEL}}{fact}" for label, fact in facts.items()]
+
+
+def _groupings(case: Case) -> dict[str, dict[str, float]]:
+    row = case.probabilities[case.beat][None]
+    return {g: _rounded(tuple(classes), grouped(row, g)[0]) for g, classes in GROUPINGS.items()}
+
+
+def _confidence(case: Case) -> dict:
+    """How far the class can be trusted; nothing where that is not known."""
+    assessment = case.assessment
+    if assessment is None:
+        return {"calibrated": None, "assessable": True, "refer": None, "refer_reason": None}
+    held = np.array(SET_CLASSES)[assessment.sets95[case.beat]]
+    return {
+        "calibrated": _rounded(BEAT_CLASSES, assessment.probabilities[case.beat]),
+        "set_90": case.set90,
+        "set_95": [str(c) for c in held],
+        "assessable": case.assessable,
+        "refer": bool(case.refer_reason),
+        "refer_reason": case.refer_reason,
+    }
+
+
+def _rounded(names: Sequence[str], values: np.ndarray) -> dict[str, float]:
+    return {name: round(float(v), 5) for name, v in zip(names, values, strict=True)}
+
+
+def _digits(value: object) -> object:
+    """Numbers with four places, also inside dictionaries."""
+    if isinstance(value, dict):
+        return {k: _digits(v) for k, v in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def _rate(seconds: float | None) -> float | None:
+    return round(60 / seconds, 1) if seconds else None
+
+
+def _per_minute(seconds: float | None) -> str:
+    return f"{60 / seconds:.0f}/min" if seconds else "–"
+
+
+def _interval(seconds: float | None, median: float | None) -> str:
+    if seconds is None or not median:
+        return "– (no beat there, or a gap between)"
+    return f"{round(seconds, 4):.2f} s ({seconds / median:.2f} of the record's median)"

@@ -1,0 +1,219 @@
+"""What is said of a beat, worded once: text, JSON, figure, page and notebook take it from here.
+
+The functions take what was measured and give words. They compute nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from arrhythmia.explain.explanation import METHOD_NAMES, Explanation
+from arrhythmia.explain.reasons import Move, Reasons
+from arrhythmia.explain.waves import WAVES, Waves
+from arrhythmia.labels import CLASS_NAMES, SYMBOL_CLASS, SYMBOL_NAMES
+
+DISCLAIMER: Final = "Research software, not a medical device."
+NOT_CALIBRATED: Final = (
+    "The probability is not calibrated: run 'python -m arrhythmia calibrate' for this model."
+)
+NO_CLASS: Final = "The signal cannot be read at this beat, so no class is given and none explained."
+
+NOUNS: Final = {"N": "Normal", "S": "Supraventricular", "V": "Ventricular",
+                "E": "Ventricular escape", "F": "Fusion"}  # fmt: skip
+SHAPE_FIRST: Final = ("V", "E", "F")
+"""Classes told by the shape of the beat before its timing."""
+
+OFF_TIME: Final = 0.1
+"""A beat arrives early or late from this part of the local RR interval on."""
+IRREGULAR: Final = 0.1
+"""From this irregularity on, the rhythm is called irregular."""
+NO_P: Final = 0.25
+"""Below this P-wave similarity an irregular rhythm is said to have no P waves in common: nine
+tenths of DS1's beats in fibrillation."""
+WIDER_S: Final = 0.02
+"""A QRS is called wider or narrower than the usual one from this difference on."""
+SAME_SHAPE: Final = 0.9
+"""A QRS is called of the usual shape from this correlation on."""
+MOST_PARTS: Final = 3
+"""So many parts of the evidence are named."""
+
+RR_NAMES: Final = (
+    "RR before, against the record's mean",
+    "RR after, against the record's mean",
+    "RR before, against the 21 beats around",
+    "RR after, against the 21 beats around",
+    "RR before, against the RR interval before that",
+    "RR before, between the centres of the QRS",
+    "irregularity of the 21 beats around",
+    "lateness in units of the irregularity",
+    "P-wave similarity of the 21 beats around",
+)
+"""`arrhythmia.sequences.RR_INPUTS` for a reader."""
+
+
+def chance(probability: float) -> str:
+    """``= 0.98``; ``> 0.99`` rather than a certainty that rounding would make of it."""
+    return "> 0.99" if probability >= 0.995 else f"= {probability:.2f}"
+
+
+def headline(called: str, probability: float, assessable: bool, refer_reason: str) -> str:
+    """The class with its probability, or that the beat cannot be assessed and why."""
+    if not assessable:
+        return refer_reason[0].upper() + refer_reason[1:]
+    return f"{called} – {CLASS_NAMES[called]}, p {chance(probability)}"
+
+
+def reference_words(symbol: str) -> str:
+    """The reference annotation of a beat: ``V, premature ventricular contraction``."""
+    unknown = "" if symbol in SYMBOL_CLASS else " (of no class that the model knows)"
+    return f"{symbol}, {SYMBOL_NAMES.get(symbol, 'unknown symbol')}{unknown}"
+
+
+def set_words(called: str, calibrated: float, set90: list[str]) -> str:
+    """Calibrated probability of the class called, and the 90 % set."""
+    name = "V" if called == "E" else called
+    odd = "" if name in set90 else f"; {name} is less sure here than in nine of ten {name} beats"
+    return (
+        f"Calibrated p({called}) {chance(calibrated)}. "
+        f"90 % set: {' or '.join(set90)} (of N, S, V, F{odd})."
+    )
+
+
+def referral_words(refer_reason: str) -> str:
+    """That a person should look, and why."""
+    return f"Refer to a cardiologist: {refer_reason}."
+
+
+def sentence(reasons: Reasons) -> str:
+    """Measurements in words.
+
+    Such as ``Ventricular: QRS 0.16 s against this patient's usual 0.09 s, arrives 38 % early,
+    full pause after.``
+    """
+    r = reasons
+    parts = [_shape_words(r), _timing_words(r)]
+    if r.target_class not in SHAPE_FIRST:
+        parts.reverse()
+    claim = NOUNS[r.target_class] if r.target_class == r.called else f"For {r.target_class}"
+    return f"{claim}: {', '.join(parts)}."
+
+
+def _shape_words(r: Reasons) -> str:
+    if abs(r.qrs_s - r.template_qrs_s) >= WIDER_S:
+        return f"QRS {r.qrs_s:.2f} s against this patient's usual {r.template_qrs_s:.2f} s"
+    if r.qrs_similarity < SAME_SHAPE:
+        return f"QRS of another shape than this patient's usual, {r.qrs_s:.2f} s wide"
+    return f"QRS as usual for this patient ({r.qrs_s:.2f} s)"
+
+
+def _timing_words(r: Reasons) -> str:
+    if r.early >= OFF_TIME:
+        words = f"arrives {100 * r.early:.0f} % early, {_pause_words(r)}"
+    elif r.early <= -OFF_TIME:
+        words = f"arrives {-100 * r.early:.0f} % late"
+    else:
+        words = "arrives on time"
+    if r.irregularity < IRREGULAR:
+        return words
+    without_p = " without P waves in common" if r.p_wave_similarity < NO_P else ""
+    return f"{words}, in an irregular rhythm{without_p}"
+
+
+def _pause_words(r: Reasons) -> str:
+    after = 2 * r.cycle - (1 - r.early)  # RR after, relative to the local RR interval
+    if after <= 1 + OFF_TIME:
+        return "no pause after"
+    if r.cycle < 1 - OFF_TIME / 2:
+        return "a pause after that is not full"
+    return "full pause after" if r.cycle <= 1 + OFF_TIME else "more than a full pause after"
+
+
+def evidence_words(explanation: Explanation) -> str:
+    """Where the evidence lies: ``QRS 65 %, time of arrival 12 % (rhythm in all 20 %)``."""
+    percent = {part: value for part, value in explanation.percent.items() if value >= 1}
+    strongest = sorted(percent, key=percent.get, reverse=True)[:MOST_PARTS]
+    if not strongest:
+        return f"nothing speaks for {explanation.target_class}"
+    named = ", ".join(f"{part} {percent[part]:.0f} %" for part in strongest)
+    return f"{named} (rhythm in all {explanation.shares['rhythm']:.0f} %)"
+
+
+def evidence_line(explanation: Explanation) -> str:
+    """`evidence_words` with the class and the method."""
+    method = METHOD_NAMES[explanation.method]
+    words = evidence_words(explanation)
+    return f"Evidence for {explanation.target_class} ({method}): {words}."
+
+
+def shares_words(explanation: Explanation) -> str:
+    """Where all the evidence lies, in three parts that make 100 %."""
+    return ", ".join(f"{name} {value:.0f} %" for name, value in explanation.shares.items())
+
+
+def empty_words(explanation: Explanation) -> str:
+    """What to know when nothing along the beat speaks for the class; else empty."""
+    if explanation.heat.any():
+        return ""
+    method = METHOD_NAMES[explanation.method]
+    where = "in the shape of this beat"
+    return f"{method} finds nothing {where} that speaks for {explanation.target_class}"
+
+
+def what_if(reasons: Reasons) -> list[str]:
+    """What would change the class, a sentence each."""
+    r = reasons
+    sentences = [_move_words(r.move, r.called)]
+    if r.without_qrs is not None:
+        sentences.append(f"with this patient's usual QRS in its place {_loses(r.without_qrs, r)}")
+        sentences.append(f"with all beats on time {_loses(r.without_timing, r)}")
+    return sentences
+
+
+def what_if_line(reasons: Reasons) -> str:
+    """`what_if` in one line."""
+    return f"What if: {'; '.join(what_if(reasons))}."
+
+
+def _move_words(move: Move, called: str) -> str:
+    if move.seconds is not None:
+        way = "later" if move.seconds > 0 else "earlier"
+        return f"would be {move.to_class} had it come {abs(move.seconds):.2f} s {way}"
+    if move.reach_s:
+        return f"no move in time of up to {move.reach_s:.2f} s makes it other than {called}"
+    return "at the edge of the record, it was not moved in time"
+
+
+def _loses(part: float, r: Reasons) -> str:
+    return f"p({r.target_class}) loses {100 * part:.0f} %"
+
+
+def wave_names(waves: Waves) -> list[str]:
+    """Names of the waves, in brackets where one is expected but was not seen."""
+    seen = {"P": waves.p_seen, "T": waves.t_seen}
+    return [name if seen.get(name, True) else f"({name})" for name in WAVES]
+
+
+def rr_values(ratios: np.ndarray, p_wave_similarity: float) -> list[str]:
+    """What the network is told of the timing of a beat, before limits and logarithms.
+
+    Parameters
+    ----------
+    ratios : ndarray of float, shape (9,)
+        As `arrhythmia.sequences.rr_ratios` gives them.
+    p_wave_similarity : float
+
+    Returns
+    -------
+    list of str
+        In the order of `RR_NAMES`.
+    """
+    lateness = f"{np.log(ratios[7]) + 0.0:+.2f}".replace("-", "−").replace("−0.00", "+0.00")
+    return [
+        *(f"{100 * ratio:.0f} %" for ratio in ratios[:5]),
+        f"{ratios[5]:.2f} s",
+        f"{5 * max(ratios[6] - 0.2, 0):.1f} %",
+        lateness,
+        f"{100 * p_wave_similarity:.0f} %",
+    ]

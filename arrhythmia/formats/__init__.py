@@ -1,0 +1,1 @@
+"""One module a file format: ``read(path, annotator)`` gives a `arrhythmia.records.Record`."""

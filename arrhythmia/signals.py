@@ -1,0 +1,210 @@
+"""From a recorded lead to a filtered signal: gaps bridged, resampled, band-passed, QRS centred."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import butter, resample_poly, sosfiltfilt
+
+from arrhythmia.errors import InputError
+from arrhythmia.records import Lead
+
+
+@dataclass(frozen=True)
+class BeatSettings:
+    """How beats are made from a signal.
+
+    Parameters
+    ----------
+    fs : float
+        Sampling rate of the segments in Hz; every recording is resampled to it. 100 Hz keeps
+        all that a 40 Hz filter lets through.
+    band : tuple of float
+        Pass band in Hz: baseline wander below, mains and muscle noise above.
+    order : int
+        Order of the Butterworth filter, which is run forwards and backwards.
+    before, after : float
+        Segment before and after the centre of the QRS, in seconds: from before the P wave to
+        the end of the T wave.
+    search : float
+        The QRS is looked for this many seconds to each side of a mark.
+    """
+
+    fs: float = 100.0
+    band: tuple[float, float] = (0.5, 40.0)
+    order: int = 3
+    before: float = 0.40
+    after: float = 0.50
+    search: float = 0.10
+
+    @property
+    def length(self) -> int:
+        """Samples of a segment."""
+        return self.left + round(self.after * self.fs)
+
+    @property
+    def left(self) -> int:
+        """Samples of a segment before the centre of the QRS."""
+        return round(self.before * self.fs)
+
+
+def check_lead(lead: Lead, settings: BeatSettings) -> None:
+    """Raise an error if a lead is too short or sampled too slowly.
+
+    Raises
+    ------
+    InputError
+        If it lasts less than one segment, or its rate does not hold the pass band.
+    """
+    if lead.seconds < settings.before + settings.after:
+        raise InputError(
+            f"record '{lead.record}' lasts {lead.seconds:.2f} s, less than one segment "
+            f"({settings.before + settings.after:.2f} s): give a longer recording"
+        )
+    if lead.fs <= 2 * settings.band[1]:
+        raise InputError(
+            f"record '{lead.record}' has {lead.fs:g} Hz; the model needs more than "
+            f"{2 * settings.band[1]:g} Hz"
+        )
+
+
+def fill_gaps(lead: Lead) -> np.ndarray:
+    """Signal of a lead with invalid samples bridged by straight lines.
+
+    Returns
+    -------
+    ndarray of float64, shape (samples,)
+        In the lead's units.
+
+    Raises
+    ------
+    InputError
+        If the signal is constant, or half of it or more is invalid.
+    """
+    signal = np.asarray(lead.signal, dtype=float)
+    valid = np.isfinite(signal)
+    where = f"lead {lead.name} of record '{lead.record}'"
+    if 2 * np.count_nonzero(valid) <= len(signal):
+        raise InputError(
+            f"{where} is invalid (NaN) in {np.count_nonzero(~valid)} of its {len(signal)} "
+            "samples: choose another lead"
+        )
+    if np.ptp(signal[valid]) == 0:
+        raise InputError(
+            f"{where} is flat (always {signal[valid][0]:g} {lead.units}): choose another lead"
+        )
+    if not valid.all():
+        places = np.arange(len(signal))
+        signal = np.interp(places, places[valid], signal[valid])
+    return signal
+
+
+def resampling_ratio(fs: float, settings: BeatSettings) -> Fraction:
+    """From a recording's sampling rate in Hz to that of the segments."""
+    return Fraction(settings.fs / fs).limit_denominator(1000)
+
+
+def resample(signal: np.ndarray, ratio: Fraction) -> np.ndarray:
+    """Resample a signal by a ratio of sampling rates, its median taken away first.
+
+    Parameters
+    ----------
+    signal : ndarray, shape (samples,)
+        Any units, without gaps.
+    ratio : Fraction
+        New rate over old.
+
+    Returns
+    -------
+    ndarray, shape (samples * ratio,)
+    """
+    signal = signal - np.median(signal)
+    return signal if ratio == 1 else resample_poly(signal, ratio.numerator, ratio.denominator)
+
+
+def bandpass(
+    signal: np.ndarray, fs: float, band: tuple[float, float] = (0.5, 40.0), order: int = 3
+) -> np.ndarray:
+    """Butterworth band-pass without phase shift.
+
+    Parameters
+    ----------
+    signal : ndarray, shape (samples,)
+        Any units.
+    fs : float
+        Hz.
+    band : tuple of float
+        Hz.
+    order : int
+        Of the filter, which is run forwards and backwards.
+
+    Returns
+    -------
+    ndarray, shape (samples,)
+        Same units.
+    """
+    pad = min(len(signal) - 1, round(2 * fs))
+    return sosfiltfilt(_filter(order, tuple(band), float(fs)), signal, padlen=pad)
+
+
+@lru_cache(maxsize=8)
+def _filter(order: int, band: tuple[float, float], fs: float) -> np.ndarray:
+    return butter(order, band, btype="bandpass", fs=fs, output="sos")
+
+
+def center_qrs(signal: np.ndarray, fs: float, marks: np.ndarray, search: float) -> np.ndarray:
+    """Centre of the QRS complex near each mark.
+
+    The centre is where the slope's energy, smoothed over the width of a QRS, is greatest
+    (after Pan and Tompkins 1985), so it depends neither on where an annotator put the mark
+    nor on the polarity of the lead.
+
+    Parameters
+    ----------
+    signal : ndarray, shape (samples,)
+        Filtered signal.
+    fs : float
+        Hz.
+    marks : ndarray of float, shape (beats,)
+        In samples of ``signal``, increasing.
+    search : float
+        Seconds to each side of a mark, at most a third of the way to the next mark.
+
+    Returns
+    -------
+    ndarray of float, shape (beats,)
+        In samples of ``signal``, increasing, between samples.
+    """
+    energy = gaussian_filter1d(np.gradient(signal) ** 2, 0.03 * fs)
+    reach = np.full(len(marks), search * fs)
+    if len(marks) > 1:
+        gaps = np.diff(marks) / 3
+        reach[1:] = np.minimum(reach[1:], gaps)
+        reach[:-1] = np.minimum(reach[:-1], gaps)
+    steps = np.arange(-int(search * fs), int(search * fs) + 1)
+    places = np.rint(marks).astype(int)[:, None] + steps
+    values = energy[np.clip(places, 0, len(signal) - 1)]
+    outside = (places < 0) | (places >= len(signal)) | (np.abs(steps) > reach[:, None])
+    best = np.rint(marks).astype(int) + steps[np.argmax(np.where(outside, -1.0, values), axis=1)]
+    best = np.clip(best, 0, len(signal) - 1)
+    inner = np.clip(best, 1, len(signal) - 2)
+    left, middle, right = energy[inner - 1], energy[inner], energy[inner + 1]
+    bend = left - 2 * middle + right
+    vertex = (bend < 0) & (inner == best)
+    offset = np.where(vertex, 0.5 * (left - right) / np.where(vertex, bend, 1.0), 0.0)
+    return np.maximum.accumulate(best + np.clip(offset, -0.5, 0.5))
+
+
+def filtered_lead(lead: Lead, settings: BeatSettings) -> np.ndarray:
+    """A lead as the network receives it, but at its own rate and in its own units: for drawings.
+
+    Returns
+    -------
+    ndarray, shape (samples,)
+    """
+    signal = fill_gaps(lead)
+    return bandpass(signal - np.median(signal), lead.fs, settings.band, settings.order)

@@ -1,0 +1,348 @@
+"""Fitting confidence on DS1, on beats of patients that the network had not seen.
+
+``evaluate --folds`` leaves the predictions of four networks, each for the records that it was not
+trained on. From these come the calibration, the prediction sets and the rule of referral; DS2 is
+not used. What they are worth is measured by leaving out each fold in turn once more.
+
+Compared on those folds and not kept: the same weight for each beat instead of each record (see
+`arrhythmia.trust.fit.fit_thresholds`); Monte-Carlo dropout with ten passes, whose disagreement
+alone left more errors among the surest 95 %, and whose mean probability hardly fewer; and sums of
+the probability with the novelty of a beat. The probability of the most likely class orders beats
+as well as any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from arrhythmia.beats import Beats
+from arrhythmia.classifier import Classifier, model_digest, read_settings
+from arrhythmia.errors import InputError
+from arrhythmia.labels import BEAT_CLASSES, grouped, grouping_numbers
+from arrhythmia.predictions import (
+    PROBABILITY_COLUMNS,
+    SET_CLASSES,
+    confidence_columns,
+    read_predictions,
+)
+from arrhythmia.records import read_record
+from arrhythmia.trust.confidence import (
+    LEAST_PROBABILITY,
+    SET_GROUPING,
+    Confidence,
+    Novelty,
+    shape_features,
+    temperature_scaled,
+)
+from arrhythmia.trust.fit import (
+    fit_lapse,
+    fit_novelty,
+    fit_temperature,
+    fit_thresholds,
+    negative_log_likelihood,
+    record_weights,
+    with_lapses,
+)
+from arrhythmia.trust.measure import confidence_report, reliability, risk_figures
+from arrhythmia.trust.quality import find_problems
+
+REFER_SHARE: Final = 0.05
+"""Share of the beats of DS1, out of fold, that a person is asked to look at."""
+
+NOVEL_SHARE: Final = 0.005
+"""Share of the same beats, included above, that count as unlike those of the training."""
+
+ROUNDED: Final = 2e-3
+"""Probabilities that differ by less are the same: rounding, and another machine."""
+
+FOLDS_FIRST: Final = "run 'python -m arrhythmia evaluate --folds --model {}' first"
+
+
+@dataclass(frozen=True)
+class OutOfFoldBeats:
+    """Beats of records that the network which classified them was not trained on.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Their predictions, see `arrhythmia.predictions.scored_table`.
+    fold : ndarray of int, shape (beats,)
+        Which network classified each, from 0.
+    novelty : ndarray of float, shape (beats,)
+        Distance from the training beats of that network.
+    problems : ndarray of int, shape (beats,)
+        See `arrhythmia.trust.quality.find_problems`.
+    """
+
+    table: pd.DataFrame
+    fold: np.ndarray
+    novelty: np.ndarray
+    problems: np.ndarray
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """As the networks give them, shape (beats, 5)."""
+        return self.table[list(PROBABILITY_COLUMNS)].to_numpy(dtype=float)
+
+    @property
+    def truth(self) -> np.ndarray:
+        """Place of each beat in `BEAT_CLASSES`; -1 for a beat without a class."""
+        places = {c: i for i, c in enumerate(BEAT_CLASSES)}
+        return np.array([places.get(c, -1) for c in self.table["reference"]], dtype=int)
+
+    @property
+    def record(self) -> np.ndarray:
+        """Name of the record of each beat."""
+        return self.table["record"].to_numpy(dtype=str)
+
+    def select(self, where: np.ndarray) -> OutOfFoldBeats:
+        """Some of the beats, given a boolean for each."""
+        table = self.table[where].reset_index(drop=True)
+        return OutOfFoldBeats(table, self.fold[where], self.novelty[where], self.problems[where])
+
+
+def fit_confidence(beats: OutOfFoldBeats, novelty: Novelty) -> Confidence:
+    """Temperature, prediction sets and rule of referral.
+
+    Parameters
+    ----------
+    beats : OutOfFoldBeats
+    novelty : Novelty
+        Of the network that the confidence is for; its limit is replaced.
+
+    Returns
+    -------
+    Confidence
+        Without ``measured`` and ``model``.
+    """
+    known = beats.select((beats.truth >= 0) & (beats.problems == 0))
+    weights = record_weights(known.record)
+    temperature = fit_temperature(known.probabilities, known.truth, weights)
+    calibrated = temperature_scaled(known.probabilities, temperature)
+    truth = grouping_numbers(SET_GROUPING)[known.truth]
+    thresholds = fit_thresholds(grouped(calibrated, SET_GROUPING), truth, known.record)
+    order = np.argsort(known.novelty)
+    place = np.searchsorted(np.cumsum(weights[order]), 1 - NOVEL_SHARE)
+    limit = float(known.novelty[order][min(place, len(order) - 1)])
+    novel = known.novelty > limit
+    # what is referred for other reasons is part of the share
+    budget = REFER_SHARE * len(beats.table) - np.sum(beats.problems > 0) - novel.sum()
+    score = np.sort(1.0 - calibrated[~novel].max(axis=1))[::-1]
+    refer_above = float(score[int(np.clip(budget, 0, len(score) - 1))])
+    return Confidence(temperature, thresholds, refer_above, replace(novelty, limit=limit))
+
+
+def cross_fit(beats: OutOfFoldBeats) -> pd.DataFrame:
+    """Assess the beats of each fold with a confidence fitted on the other folds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Predictions with `arrhythmia.predictions.confidence_columns`, fold by fold.
+    """
+    nothing = Novelty(np.zeros((1, 1)), np.eye(1), np.inf)
+    parts = []
+    for fold in np.unique(beats.fold):
+        confidence = fit_confidence(beats.select(beats.fold != fold), nothing)
+        held_out = beats.select(beats.fold == fold)
+        assessment = confidence.judge(held_out.probabilities, held_out.novelty, held_out.problems)
+        columns = confidence_columns(assessment).round(4)
+        parts.append(pd.concat([held_out.table, columns], axis=1))
+    return pd.concat(parts, ignore_index=True)
+
+
+def compare_calibrations(beats: OutOfFoldBeats) -> dict[str, dict[str, float]]:
+    """Ways to calibrate, each fitted on all folds but one and measured on that one.
+
+    Temperature scaling supposes that a network is too sure of itself by the same factor
+    everywhere, a lapse rate that it is right but for a few beats of which it is certain. The
+    first is better for the mean of several networks' scores, the second was for one network.
+
+    Returns
+    -------
+    dict
+        Name to ``ece`` (of the most likely class), ``worst_fold`` (the greatest ``ece`` of the
+        folds) and ``negative_log_likelihood`` (of the true classes, a beat).
+    """
+    known = beats.select((beats.truth >= 0) & (beats.problems == 0))
+    unscaled, truth = temperature_scaled(known.probabilities, 1.0), known.truth
+    ways = {
+        "as the network gives them": (lambda *_: 1.0, temperature_scaled),
+        "temperature": (fit_temperature, temperature_scaled),
+        "lapse rate": (fit_lapse, with_lapses),
+    }
+    compared = {}
+    for name, (fit, apply) in ways.items():
+        calibrated, errors = np.zeros_like(unscaled), []
+        for fold in np.unique(known.fold):
+            held_out = known.fold == fold
+            weights = record_weights(known.record[~held_out])
+            parameter = fit(unscaled[~held_out], truth[~held_out], weights)
+            calibrated[held_out] = apply(unscaled[held_out], parameter)
+            errors.append(_top_class_error(calibrated[held_out], truth[held_out]))
+        likelihood = negative_log_likelihood(calibrated, truth, least=LEAST_PROBABILITY)
+        values = {"ece": _top_class_error(calibrated, truth), "worst_fold": max(errors)}
+        values["negative_log_likelihood"] = likelihood
+        compared[name] = {key: round(float(v), 4) for key, v in values.items()}
+    return compared
+
+
+def _top_class_error(probabilities: np.ndarray, truth: np.ndarray) -> float:
+    return reliability(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth)[0]
+
+
+def compare_scores(beats: OutOfFoldBeats) -> dict[str, float | None]:
+    """Scores by which beats could be referred, compared.
+
+    Returns
+    -------
+    dict
+        Name to the error of the surest 95 % of beats relative to that of all.
+    """
+    known = beats.select(beats.truth >= 0)
+    temperature = fit_temperature(known.probabilities, known.truth)
+    calibrated = temperature_scaled(known.probabilities, temperature)
+    truth = grouping_numbers(SET_GROUPING)[known.truth]
+    wrong = grouped(calibrated, SET_GROUPING).argmax(axis=1) != truth
+    scores = {
+        "1 - greatest probability": 1.0 - calibrated.max(axis=1),
+        "entropy": -np.sum(calibrated * np.log(calibrated), axis=1),
+        "novelty of the shape": known.novelty,
+    }
+    return {name: risk_figures(score, wrong)["ratio"] for name, score in scores.items()}
+
+
+def fold_folders(folder: str | Path) -> list[Path]:
+    """Where ``evaluate --folds`` keeps the networks of the folds: beside the model."""
+    folder = Path(folder)
+    return sorted(folder.parent.glob(f"{folder.name}-fold[0-9]"))
+
+
+def gather(
+    folder: str | Path, data_dir: str | Path | None = None
+) -> tuple[OutOfFoldBeats, Novelty]:
+    """Predictions out of fold, novelty and signal quality of the beats of DS1.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of a saved model for which ``evaluate --folds`` was run.
+    data_dir : str or Path, optional
+        Folder of the database.
+
+    Returns
+    -------
+    out_of_fold : OutOfFoldBeats
+    novelty : Novelty
+        Of the model itself, without a limit.
+
+    Raises
+    ------
+    InputError
+        If predictions or networks of the folds are missing or do not belong together.
+    """
+    folder, remedy = Path(folder), FOLDS_FIRST.format(folder)
+    names = read_settings(folder).training.get("records", [])
+    file = folder / "folds_predictions.csv"
+    if not file.is_file():
+        raise InputError(f"model '{folder}' lacks '{file.name}': {remedy}")
+    table = read_predictions(file)
+    model, networks = Classifier.load(folder), [Classifier.load(f) for f in fold_folders(folder)]
+    trained_on = [network.settings.training["records"] for network in networks]
+    left_out = [[name for name in names if name not in others] for others in trained_on]
+    if not names or sorted(sum(left_out, [])) != sorted(names):
+        raise InputError(
+            f"the networks beside '{folder}' ({len(networks)} folds) do not leave out each of its "
+            f"{len(names)} training records once: {remedy}"
+        )
+    records = {name: read_record(name, data_dir) for name in names}
+    beats = {name: model.find_beats(record, source="atr") for name, record in records.items()}
+    for name in names:
+        if (table["record"] == name).sum() != len(beats[name]):
+            raise InputError(f"'{file}' and the annotation of record {name} differ: {remedy}")
+    columns = list(PROBABILITY_COLUMNS)
+    fold, distance, problems = (np.full(len(table), np.nan) for _ in range(3))
+    for number, (network, held_out) in enumerate(zip(networks, left_out, strict=True)):
+        novelty = _novelty_of(network, [beats[name] for name in names if name not in held_out])
+        for name in held_out:
+            rows = (table["record"] == name).to_numpy()
+            # not rounded: a rare class is in a set from some ten-thousandths on
+            exact = network.probabilities(beats[name])
+            if np.abs(exact - table.loc[rows, columns].to_numpy()).max() > ROUNDED:
+                raise InputError(f"'{file}' is not what the networks of the folds say: {remedy}")
+            table.loc[rows, columns] = exact
+            fold[rows] = number
+            distance[rows] = novelty.distance(shape_features(network, beats[name]))
+            lead = records[name].lead(beats[name].lead)
+            problems[rows] = find_problems(lead, beats[name].centers, model.settings.beats)
+    if np.isnan(fold).any():
+        raise InputError(f"'{file}' holds records that the model was not trained on: {remedy}")
+    out_of_fold = OutOfFoldBeats(table, fold.astype(int), distance, problems.astype(int))
+    return out_of_fold, _novelty_of(model, list(beats.values()))
+
+
+def _novelty_of(network: Classifier, records: Sequence[Beats]) -> Novelty:
+    """Novelty with respect to the beats of some records, in the terms of a network."""
+    features = np.concatenate([shape_features(network, beats) for beats in records])
+    return fit_novelty(features, np.concatenate([beats.beat_class for beats in records]))
+
+
+def calibrate(
+    folder: str | Path, data_dir: str | Path | None = None
+) -> tuple[Confidence, pd.DataFrame]:
+    """Fit confidence for a saved model on DS1, and measure it by leaving out folds.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of a saved model for which ``evaluate --folds`` was run.
+    data_dir : str or Path, optional
+        Folder of the database.
+
+    Returns
+    -------
+    confidence : Confidence
+        To be saved. ``measured`` holds the number of ``records`` with each class,
+        ``calibrations`` (`compare_calibrations`), ``scores`` (`compare_scores`) and
+        ``folds_cross_fitted`` (`arrhythmia.trust.measure.confidence_report` of the table).
+    table : pandas.DataFrame
+        See `cross_fit`.
+    """
+    out_of_fold, novelty = gather(folder, data_dir)
+    table = cross_fit(out_of_fold)
+    known = out_of_fold.select(out_of_fold.truth >= 0)
+    truth = grouping_numbers(SET_GROUPING)[known.truth]
+    measured = {
+        "records": {c: len(np.unique(known.record[truth == i])) for i, c in enumerate(SET_CLASSES)},
+        "calibrations": compare_calibrations(out_of_fold),
+        "scores": compare_scores(out_of_fold),
+        "folds_cross_fitted": confidence_report(table),
+    }
+    confidence = fit_confidence(out_of_fold, novelty)
+    return replace(confidence, measured=measured, model=model_digest(folder)), table
+
+
+def format_calibration(confidence: Confidence) -> str:
+    """What was fitted, for the terminal."""
+    lines = [f"temperature {confidence.temperature:.3f}; refer above {confidence.refer_above:.3f}"]
+    lines.append("calibrated on three folds, measured on the fourth:")
+    for name, values in confidence.measured.get("calibrations", {}).items():
+        errors = f"ECE {values['ece']:.4f}, of the worst fold {values['worst_fold']:.4f}"
+        likelihood = f"negative log-likelihood {values['negative_log_likelihood']:.4f}"
+        lines.append(f"  {name}: {errors}, {likelihood}")
+    lines.append("a class is in a set from this probability on (records of DS1 that hold it):")
+    for level, thresholds in confidence.thresholds.items():
+        values = ", ".join(f"{c} {v:.4f}" for c, v in zip(SET_CLASSES, thresholds, strict=True))
+        lines.append(f"  {level} %: {values}")
+    counts = confidence.measured.get("records", {})
+    lines.append("  records: " + ", ".join(f"{c} {n}" for c, n in counts.items()))
+    lines.append("error of the surest 95 % relative to all, by the score that orders them:")
+    for name, ratio in confidence.measured.get("scores", {}).items():
+        lines.append(f"  {name}: {'–' if ratio is None else format(ratio, '.3f')}")
+    return "\n".join(lines)

@@ -1,0 +1,340 @@
+"""How far a classification can be trusted: calibrated probabilities, prediction sets, referral.
+
+What is needed for it is fitted on DS1 by `arrhythmia.trust.calibrate` and saved beside the network
+as ``confidence.json``. Here it is read and applied.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from scipy.special import softmax
+
+from arrhythmia.beats import Beats
+from arrhythmia.classifier import model_digest
+from arrhythmia.errors import InputError
+from arrhythmia.files import whole_file
+from arrhythmia.labels import BEAT_CLASSES, grouped
+from arrhythmia.predictions import SET_CLASSES, Assessment
+from arrhythmia.records import Record
+from arrhythmia.sequences import with_difference
+from arrhythmia.trust.quality import PROBLEMS, find_problems
+
+if TYPE_CHECKING:
+    from arrhythmia.classifier import Classifier
+
+FILE: Final = "confidence.json"
+FORMAT: Final = 2
+"""Changes when older files can no longer be read."""
+
+SET_GROUPING: Final = "aami"
+"""The grouping whose classes are `arrhythmia.predictions.SET_CLASSES`."""
+
+LEVELS: Final = (90, 95)
+"""Per cent of the beats of each class whose set is to hold the true class."""
+
+LEAST_PROBABILITY: Final = 5e-5
+"""Half of the last place of probabilities in ``predictions.csv``; 0 there stands for this."""
+
+FEATURES_AT_ONCE: Final = 4096
+"""Beats that the encoder is given at once, which bounds memory."""
+
+NOT_ASSESSABLE: Final = "not assessable: "
+UNLIKE: Final = "its shape is unlike those that the network was trained on"
+
+
+def temperature_scaled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Divide the logarithms of probabilities by a temperature.
+
+    Temperature scaling (Guo et al., ICML 2017, arXiv:1706.04599): above 1 it makes a network less
+    sure of itself. It never changes which class is the most likely.
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape (beats, classes)
+        Those below `LEAST_PROBABILITY` count as that. NaN rows stay NaN.
+    temperature : float
+        Above 0.
+
+    Returns
+    -------
+    ndarray of float, shape (beats, classes)
+        Rows sum to 1.
+    """
+    return softmax(np.log(np.maximum(probabilities, LEAST_PROBABILITY)) / temperature, axis=1)
+
+
+def sets_of(probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Prediction sets: every class that is at least as likely as its threshold.
+
+    A set that would be empty holds the most likely class, which can only add to coverage.
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape (beats, classes)
+        Calibrated, over `arrhythmia.predictions.SET_CLASSES`.
+    thresholds : ndarray of float, shape (classes,)
+        See `arrhythmia.trust.fit.fit_thresholds`.
+
+    Returns
+    -------
+    ndarray of bool, shape (beats, classes)
+        Without any class where probabilities are NaN.
+    """
+    known = np.isfinite(probabilities).all(axis=1)
+    sets = np.nan_to_num(probabilities, nan=-1.0) >= thresholds - 1e-9
+    sets[~known] = False
+    empty = np.flatnonzero(known & ~sets.any(axis=1))
+    sets[empty, probabilities[empty].argmax(axis=1)] = True
+    return sets
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """How far a beat's shape is from those of the training beats, in the network's own terms.
+
+    The Mahalanobis distance to the nearest class (Lee et al., NeurIPS 2018, arXiv:1807.03888)
+    among the numbers by which the encoder describes a beat (layer ``features``).
+
+    Parameters
+    ----------
+    means : ndarray, shape (classes with beats, features)
+    precision : ndarray, shape (features, features)
+        Inverse of the covariance within classes.
+    limit : float
+        A beat at a greater distance is unlike those of the training.
+    """
+
+    means: np.ndarray
+    precision: np.ndarray
+    limit: float
+
+    def distance(self, features: np.ndarray) -> np.ndarray:
+        """Distance of each beat to the nearest class.
+
+        Parameters
+        ----------
+        features : ndarray, shape (beats, features)
+            See `shape_features`.
+
+        Returns
+        -------
+        ndarray of float, shape (beats,)
+        """
+        apart = features[:, None, :] - self.means
+        squares = np.einsum("bci,ij,bcj->bc", apart, self.precision, apart, optimize=True)
+        return np.sqrt(np.maximum(squares.min(axis=1), 0.0))
+
+
+def shape_features(
+    classifier: Classifier, beats: Beats, wanted: np.ndarray | None = None
+) -> np.ndarray:
+    """Numbers by which the encoder of a network describes the shape of each beat.
+
+    Parameters
+    ----------
+    classifier : Classifier
+    beats : Beats
+        Of one record.
+    wanted : ndarray of int, optional
+        Only these beats.
+
+    Returns
+    -------
+    ndarray of float, shape (beats, features)
+        Of the wanted beats alone, where some are given.
+    """
+    segments = beats.segments if wanted is None else beats.segments[wanted]
+    inputs = with_difference(segments, beats.template_beat)
+    parts = np.array_split(inputs, max(1, -(-len(inputs) // FEATURES_AT_ONCE)))
+    return np.concatenate([np.asarray(classifier.describe(part)) for part in parts])
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """What ``confidence.json`` holds.
+
+    Parameters
+    ----------
+    temperature : float
+        See `temperature_scaled`.
+    thresholds : dict
+        Level (90, 95) to an ndarray of shape (classes,): how likely a class must be to be in
+        the set; 0 for a class that too few records hold.
+    refer_above : float
+        A beat whose most likely class is less likely than 1 minus this is referred.
+    novelty : Novelty
+    measured : dict
+        What was measured on DS1, on beats that were left out of training.
+    model : str
+        Digest of the network it belongs to, see `arrhythmia.classifier.model_digest`.
+    """
+
+    temperature: float
+    thresholds: dict[int, np.ndarray]
+    refer_above: float
+    novelty: Novelty
+    measured: dict = field(default_factory=dict)
+    model: str = ""
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Confidence:
+        """Read ``confidence.json`` beside a saved network, in its folder.
+
+        Raises
+        ------
+        InputError
+            If it is missing, damaged, or was made for another network.
+        """
+        file = Path(folder) / FILE
+        remedy = f"run 'python -m arrhythmia calibrate --model {folder}'"
+        if not file.is_file():
+            raise InputError(f"model '{folder}' is not calibrated, it lacks '{FILE}': {remedy}")
+        try:
+            facts = json.loads(file.read_text(encoding="utf-8"))
+            confidence = cls._from_facts(facts)
+            saved_as = (facts["format"], tuple(facts["classes"]))
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            raise InputError(f"'{file}' is damaged ({error!r}): {remedy}") from error
+        if saved_as != (FORMAT, SET_CLASSES):
+            raise InputError(f"'{file}' was saved by an incompatible version: {remedy}")
+        if confidence.model != model_digest(folder):
+            raise InputError(f"'{file}' was made for another network: {remedy}")
+        return confidence
+
+    @classmethod
+    def _from_facts(cls, facts: dict) -> Confidence:
+        """Confidence from the content of its file; a ValueError where numbers do not fit."""
+        novel = {k: np.array(facts["novelty"][k], dtype=float) for k in ("means", "precision")}
+        confidence = cls(
+            float(facts["temperature"]),
+            {level: np.array(facts["least"][str(level)], dtype=float) for level in LEVELS},
+            float(facts["refer_above"]),
+            Novelty(**novel, limit=float(facts["novelty"]["limit"])),
+            facts["measured"],
+            facts["model"],
+        )
+        means, precision = confidence.novelty.means, confidence.novelty.precision
+        fits = (
+            confidence.temperature > 0
+            and all(row.shape == (len(SET_CLASSES),) for row in confidence.thresholds.values())
+            and means.ndim == 2
+            and precision.shape == (means.shape[1], means.shape[1])
+        )
+        if not fits:
+            raise ValueError("its numbers do not fit together")
+        return confidence
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``confidence.json`` beside a saved network, in its folder."""
+        facts = {"format": FORMAT, "classes": SET_CLASSES, "model": self.model}
+        facts |= {"temperature": self.temperature, "refer_above": self.refer_above}
+        facts["least"] = {str(level): row.tolist() for level, row in self.thresholds.items()}
+        facts["measured"] = self.measured
+        facts["novelty"] = {
+            name: [[float(f"{v:.6g}") for v in row] for row in value] if np.ndim(value) else value
+            for name, value in asdict(self.novelty).items()
+        }
+        text = json.dumps(facts, indent=1)
+        with whole_file(Path(folder) / FILE) as part:
+            part.write_text(_rows_in_line(text) + "\n", encoding="utf-8")
+
+    def assess(
+        self,
+        classifier: Classifier,
+        record: Record,
+        beats: Beats,
+        wanted: np.ndarray | None = None,
+        probabilities: np.ndarray | None = None,
+    ) -> Assessment:
+        """Tell how far the classification of a record's beats can be trusted.
+
+        Parameters
+        ----------
+        classifier : Classifier
+            The network that this belongs to.
+        record : Record
+            As read: its quality is judged from the unfiltered signal of the beats' lead.
+        beats : Beats
+            All beats of the record.
+        wanted : ndarray of int, optional
+            Only these beats, which saves time.
+        probabilities : ndarray of float, shape (beats, 5), optional
+            What the classifier gives the wanted beats, where it is known already.
+
+        Returns
+        -------
+        Assessment
+        """
+        places = np.arange(len(beats))
+        wanted = places if wanted is None else np.unique(places[wanted])
+        if probabilities is None:
+            probabilities = classifier.probabilities(beats, wanted)
+        chosen = np.isin(places, wanted)
+        probabilities = np.where(chosen[:, None], probabilities, np.nan)
+        novelty = np.full(len(beats), np.nan)
+        novelty[wanted] = self.novelty.distance(shape_features(classifier, beats, wanted))
+        lead = record.lead(beats.lead)
+        problems = find_problems(lead, beats.centers, classifier.settings.beats, wanted)
+        return self.judge(probabilities, novelty, problems)
+
+    def judge(
+        self, probabilities: np.ndarray, novelty: np.ndarray, problems: np.ndarray
+    ) -> Assessment:
+        """Put together what is known of beats.
+
+        Parameters
+        ----------
+        probabilities : ndarray, shape (beats, 5)
+            As the network gives them; NaN rows for beats that are not wanted.
+        novelty : ndarray, shape (beats,)
+            See `Novelty.distance`.
+        problems : ndarray of int, shape (beats,)
+            See `arrhythmia.trust.quality.find_problems`.
+
+        Returns
+        -------
+        Assessment
+        """
+        chosen = np.isfinite(probabilities).all(axis=1)
+        calibrated = temperature_scaled(probabilities, self.temperature)
+        by_set_class = grouped(calibrated, SET_GROUPING)
+        unreadable = chosen & (problems > 0)
+        sets90, sets95 = (sets_of(by_set_class, self.thresholds[level]) for level in LEVELS)
+        sets90[unreadable] = sets95[unreadable] = True  # it could be anything
+        score = 1.0 - calibrated.max(axis=1)
+        unsure = chosen & (score > self.refer_above)
+        novel = chosen & (novelty > self.novelty.limit)
+        reasons = [""] * len(probabilities)
+        for beat in np.flatnonzero(unreadable | unsure | novel):
+            doubts = [_doubt(calibrated[beat])] if unsure[beat] else []
+            doubts += [UNLIKE] if novel[beat] else []
+            reasons[beat] = "; ".join(doubts)
+            if unreadable[beat]:
+                reasons[beat] = NOT_ASSESSABLE + PROBLEMS[problems[beat]]
+        assessable, refer = chosen & ~unreadable, unreadable | unsure | novel
+        return Assessment(calibrated, sets90, sets95, score, novelty, assessable, refer, reasons)
+
+
+def is_calibrated(folder: str | Path) -> bool:
+    """Whether a saved model has a ``confidence.json`` beside it."""
+    return (Path(folder) / FILE).is_file()
+
+
+def _doubt(calibrated: np.ndarray) -> str:
+    """The two most likely classes: 'the network is unsure: N .52, S .41'."""
+    first, second = np.argsort(-calibrated, kind="stable")[:2]
+    values = [
+        f"{BEAT_CLASSES[i]} {calibrated[i]:.2f}".replace(" 0.", " .") for i in (first, second)
+    ]
+    return f"the network is unsure: {', '.join(values)}"
+
+
+def _rows_in_line(text: str) -> str:
+    """JSON with lists of numbers on one line each."""
+    return re.sub(r"\[[-\d.e+,\s]*\]", lambda m: re.sub(r"\s+", "", m[0]).replace(",", ", "), text)

@@ -1,0 +1,196 @@
+"""The studies: ``python -m studies --list`` names them, ``python -m studies NAME`` shows one.
+
+What is stored in studies/results is shown, and needs no database; what is not stored is run first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from arrhythmia.cli import Parser, add_data_dir, add_model, run
+from arrhythmia.errors import InputError
+from arrhythmia.mitdb import require_database
+from studies.arms import STUDIES
+
+PROG = "python -m studies"
+QUESTIONS = {name: study.question for name, study in STUDIES.items()} | {
+    "inside-patients": "what is scored on patients whom the network knows? (optimistic)",
+    "tuning": "which settings are best?",
+    "faithfulness": "how true are the explanations, method by method?",
+    "causes": "what stands behind the errors on DS2?",
+    "benchmark": "how long do the promised things take on this machine?",
+}
+"""Name of each study to its question."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Show or run one study and return the exit code."""
+    parser = Parser(prog=PROG, description=__doc__)
+    parser.add_argument("--list", action="store_true", help="name the studies and their questions")
+    parser.set_defaults(command=None)
+    studies = parser.add_subparsers(metavar="NAME", parser_class=Parser)
+    for name in STUDIES:
+        options = _study(studies, name, compare, again=True)
+        options.set_defaults(study=name, seeds=1)
+        if name != "ensemble":  # which has the seed of the shipped model
+            text = "seeds 0 to N-1 (default: 1, seed 0 alone)"
+            options.add_argument("--seeds", type=int, default=1, metavar="N", help=text)
+    _study(studies, "inside-patients", inside_patients, again=True)
+    options = _study(studies, "tuning", tuning)
+    options.add_argument("--trials", type=int, metavar="N", help="add N trials, minutes each")
+    options = _study(studies, "faithfulness", faithfulness, again=True)
+    add_model(options)
+    options = _study(studies, "causes", causes)
+    add_model(options)
+    _add_benchmark(studies)
+    options = parser.parse_args(argv)
+    if options.list:
+        return run(list_studies, PROG)
+    if options.command is None:
+        parser.error("give --list, or the name of a study")
+    return run(lambda: options.command(options), options.prog)
+
+
+def _study(
+    studies: argparse._SubParsersAction,
+    name: str,
+    command: Callable[[argparse.Namespace], None],
+    again: bool = False,
+) -> Parser:
+    parser = studies.add_parser(name, help=QUESTIONS[name], description=QUESTIONS[name])
+    parser.set_defaults(prog=f"{PROG} {name}", command=command)
+    add_data_dir(parser)
+    if again:
+        parser.add_argument(
+            "--again", action="store_true", help="run it all again, show that, and store nothing"
+        )
+    return parser
+
+
+def list_studies() -> None:
+    """Print the studies, their questions and arms."""
+    for name, question in QUESTIONS.items():
+        print(f"{name}: {question}")
+        if name in STUDIES:
+            print(f"    {'; '.join(STUDIES[name].arms)}")
+
+
+@contextmanager
+def _results(again: bool) -> Iterator[Path]:
+    """The folder of results, or an empty one that is deleted afterwards."""
+    from studies.results import RESULTS
+
+    if not again:
+        yield RESULTS
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Run what is not stored of a comparison, and print its table."""
+    if options.seeds < 1:
+        raise InputError(f"seeds must be at least 1, got {options.seeds}")
+    from studies.experiments import run_study, stored_rows
+    from studies.results import format_rows
+
+    study, seeds = options.study, range(options.seeds)
+    with _results(options.again) as folder:
+        if study == "ensemble":
+            from studies.ensemble import run_ensemble
+
+            run_ensemble(options.data_dir, folder)
+        elif study == "robustness":
+            from studies.robustness import run_robustness
+
+            run_robustness(options.data_dir, seeds, folder)
+        else:
+            run_study(study, options.data_dir, seeds, folder)
+        rows = stored_rows(study, folder)
+    print(f"{QUESTIONS[study]}\n\n{format_rows(rows)}\n")
+    print("DS1 by record-wise cross-validation, the same training for all arms; DS2 is not used")
+
+
+def inside_patients(options: argparse.Namespace) -> None:
+    """Print the figures inside patients."""
+    from arrhythmia.evaluate.scores import format_summary
+    from studies.inside import run_inside
+
+    with _results(options.again) as folder:
+        figures = run_inside(options.data_dir, folder)
+    for block_s, of_blocks in figures.items():
+        print(f"INSIDE patients, optimistic: every sixth block of {block_s:.0f} s held out\n")
+        print(f"{format_summary(of_blocks)}\n")
+
+
+def tuning(options: argparse.Namespace) -> None:
+    """Add trials to the search, if asked to, and print its summary."""
+    if options.trials is not None and options.trials < 1:
+        raise InputError(f"trials must be at least 1, got {options.trials}")
+    if options.trials:
+        require_database(options.data_dir)
+    from studies.results import RESULTS, read_json
+    from studies.tuning import STUDY, format_summary, tune
+
+    if options.trials:
+        tune(options.data_dir, options.trials)
+    print(format_summary(read_json(RESULTS / STUDY / "summary.json")))
+
+
+def faithfulness(options: argparse.Namespace) -> None:
+    """Measure explanations where that is not stored, and print the tables."""
+    from arrhythmia.classifier import read_settings
+
+    read_settings(options.model)
+    from studies.faithfulness import result_folder, run_faithfulness
+    from studies.faithfulness_table import format_faithfulness
+
+    model = Path(options.model)
+    with _results(options.again) as folder:
+        place = folder if options.again else result_folder(model)
+        results = run_faithfulness(model, options.data_dir, place, lambda t: print(t, flush=True))
+    print(format_faithfulness(results))
+
+
+def causes(options: argparse.Namespace) -> None:
+    """Print the errors on DS2 by cause."""
+    from studies.causes import errors_by_cause, format_causes, stored_predictions
+
+    table = stored_predictions(options.model)
+    require_database(options.data_dir)
+    print(format_causes(errors_by_cause(table, options.data_dir)))
+
+
+def _add_benchmark(studies: argparse._SubParsersAction) -> None:
+    from studies.benchmark import PARTS
+
+    parser = _study(studies, "benchmark", benchmark)
+    add_model(parser)
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, metavar="PART",
+        help=f"some of {', '.join(PARTS)} (default: all)",
+    )  # fmt: skip
+    parser.add_argument("--output", metavar="FILE.json", help="also write the times to this file")
+
+
+def benchmark(options: argparse.Namespace) -> None:
+    """Time the parts and print a line for each."""
+    from arrhythmia.files import check_writable
+    from studies.benchmark import run_benchmark
+    from studies.results import write_json
+
+    if options.output:
+        check_writable(options.output, ".json", "--output")
+    require_database(options.data_dir)
+    report = run_benchmark(options.data_dir, options.model, options.only)
+    if options.output:
+        write_json(Path(options.output), report)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""How long the promised things take on this machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from arrhythmia.mitdb import DS1, find_data_dir
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+NOTEBOOK: Final = ROOT / "Arrhythmia Detection.ipynb"
+RECORD: Final = "233"
+BEAT: Final = 353
+PARTS: Final = ("record", "explain", "predict", "train", "notebook")
+
+
+def run_benchmark(
+    data_dir: str | Path | None, model: str | Path, parts: Sequence[str] | None = None
+) -> dict[str, float | int]:
+    """Time some of `PARTS`, and print a line for each as it ends.
+
+    Parameters
+    ----------
+    data_dir : str or Path, optional
+        Folder of the database.
+    model : str or Path
+        Folder of a saved model.
+    parts : sequence of str, optional
+        Which; all of them by default.
+
+    Returns
+    -------
+    dict
+        What was measured to seconds, and ``"cores"``.
+    """
+    report: dict[str, float | int] = {"cores": os.cpu_count() or 1}
+    print(f"{report['cores']} cores", flush=True)
+    timers: dict[str, Callable[[], dict[str, float]]] = {
+        "record": lambda: _time_record(data_dir, model),
+        "explain": lambda: _time_explain(data_dir, model),
+        "predict": lambda: _time_predict(data_dir, model),
+        "train": lambda: _time_train(data_dir),
+        "notebook": lambda: _time_notebook(data_dir),
+    }
+    for part in PARTS:
+        if parts is None or part in parts:
+            for name, seconds in timers[part]().items():
+                report[name] = round(seconds, 3)
+                print(f"{seconds:9.2f} s  {name}", flush=True)
+    return report
+
+
+def _seconds(work: Callable[[], object], repeats: int = 1) -> float:
+    """Least time of some repetitions."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def _read_with_wfdb(folder: Path, names: Sequence[str]) -> None:
+    import wfdb
+
+    for name in names:
+        wfdb.rdrecord(str(folder / name))
+        wfdb.rdann(str(folder / name), "atr")
+
+
+def _time_record(data_dir: str | Path | None, model: str | Path) -> dict[str, float]:
+    from arrhythmia.classifier import Classifier
+    from arrhythmia.records import read_record
+
+    classifier = Classifier.load(model)
+
+    def classify() -> None:
+        record = read_record(RECORD, data_dir)
+        classifier.probabilities(classifier.find_beats(record))
+
+    classify()  # the first call traces the network
+    folder = find_data_dir(data_dir)
+    return {
+        f"record {RECORD}, files to a class for every beat, model loaded": _seconds(classify, 5),
+        f"record {RECORD}, reading the files with wfdb alone": _seconds(
+            lambda: _read_with_wfdb(folder, [RECORD]), 5
+        ),
+    }
+
+
+def _time_explain(data_dir: str | Path | None, model: str | Path) -> dict[str, float]:
+    from arrhythmia.classifier import Classifier
+    from arrhythmia.explain.explanation import DEFAULT_METHOD, METHOD_NAMES, find_evidence
+    from arrhythmia.records import read_record
+
+    classifier = Classifier.load(model)
+    beats = classifier.find_beats(read_record(RECORD, data_dir))
+    times = {}
+    for method in ("grad-cam", DEFAULT_METHOD):
+        name = f"one beat explained by {METHOD_NAMES[method]}, model loaded"
+        times[name] = _seconds(lambda m=method: find_evidence(classifier, beats, BEAT, m), 5)
+    return times
+
+
+def _time_predict(data_dir: str | Path | None, model: str | Path) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            sys.executable, str(ROOT / "predict.py"), "--model", str(Path(model).resolve()),
+            "--data-dir", str(find_data_dir(data_dir).resolve()),
+            "--output", str(Path(folder, "beat.png")),
+        ]  # fmt: skip
+        start = "import arrhythmia.backend"
+        return {
+            "predict.py, cold start to figure": _seconds(lambda: _run(command), 3),
+            "of which the import of TensorFlow": _seconds(
+                lambda: _run([sys.executable, "-c", start]), 3
+            ),
+        }
+
+
+def _time_train(data_dir: str | Path | None) -> dict[str, float]:
+    from arrhythmia.train.fit import train
+
+    folder = find_data_dir(data_dir)
+    return {
+        "raw DS1 to trained model": _seconds(lambda: train(data_dir, verbose=False)),
+        "raw DS1, reading the files with wfdb alone": _seconds(
+            lambda: _read_with_wfdb(folder, DS1)
+        ),
+    }
+
+
+def _time_notebook(data_dir: str | Path | None) -> dict[str, float]:
+    import nbformat
+    from nbclient import NotebookClient
+
+    os.environ["MITDB_DIR"] = str(find_data_dir(data_dir).resolve())
+    os.environ.pop("QUICK", None)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    client = NotebookClient(
+        notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
+    )
+    return {"notebook, top to bottom": _seconds(client.execute)}
+
+
+def _run(command: list[str]) -> None:
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)

@@ -1,0 +1,105 @@
+"""Each model that is evaluated on DS2 is written down once, in the ledger where it belongs."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from evaluate.tables import random_table
+
+from arrhythmia.classifier import model_digest
+from arrhythmia.evaluate import ledger as ledger_module
+from arrhythmia.evaluate.ledger import COLUMNS, add_to_ledger, commit, ledger_of, read_ledger
+from arrhythmia.evaluate.scores import summary
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folder of models of a clone."""
+    folder = tmp_path / "clone" / "saved_models"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(ledger_module, "MODELS_FOLDER", folder)
+    monkeypatch.setattr(ledger_module, "IS_CLONE", True)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["ds1", "ds1-seed1", "ds1-seed12", "all", "all-seed2"])
+def test_models_of_the_project_share_its_ledger(models: Path, name: str) -> None:
+    assert ledger_of(models / name) == models / "ds2_ledger.csv"
+
+
+@pytest.mark.parametrize(
+    "name", ["mine", "notebook", "ds1-mine", "my-ds1", "ds1-fold1", "ds1-seed", "overall", "DS1"]
+)
+def test_models_of_a_user_keep_a_ledger_of_their_own(models: Path, name: str) -> None:
+    assert ledger_of(models / name) == models / name / "ds2_ledger.csv"
+
+
+def test_only_the_folder_of_the_clone_is_that_of_the_project(models: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere" / "ds1"
+    assert ledger_of(folder) == folder / "ds2_ledger.csv"
+    assert ledger_of(models / "ds1" / "ds1") == models / "ds1" / "ds1" / "ds2_ledger.csv"
+
+
+def test_a_path_from_another_folder_names_the_same_model(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert ledger_of("clone/saved_models/ds1") == models / "ds2_ledger.csv"
+    assert ledger_of("clone/saved_models/mine/../ds1") == models / "ds2_ledger.csv"
+
+
+def test_an_installed_package_has_no_ledger_of_the_project(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "IS_CLONE", False)
+    assert ledger_of(models / "ds1") == models / "ds1" / "ds2_ledger.csv"
+
+
+def test_a_model_has_one_row_however_often_it_is_evaluated(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    ledger, figures = tmp_path / "ds2_ledger.csv", summary(random_table(("100",)))
+    assert read_ledger(ledger) == []
+    assert add_to_ledger(ledger, tiny_model, figures)
+    assert not add_to_ledger(ledger, tiny_model, figures)
+    copy = tmp_path / "of another name"
+    shutil.copytree(tiny_model, copy)
+    assert not add_to_ledger(ledger, copy, figures)
+    (row,) = read_ledger(ledger)
+    assert tuple(row) == COLUMNS
+    assert row["model"] == "tiny"
+    assert row["digest"] == model_digest(tiny_model)
+    assert float(row["accuracy"]) == figures["aami"]["accuracy"]
+    assert float(row["f1_V"]) == figures["aami"]["f1"][2]
+    assert json.loads(row["settings"])["seed"] == 1
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", row["date"])
+
+
+def test_another_model_adds_a_row_and_keeps_those_before(tiny_model: Path, tmp_path: Path) -> None:
+    ledger, figures = tmp_path / "ds2_ledger.csv", summary(random_table(("100",)))
+    add_to_ledger(ledger, tiny_model, figures)
+    before = ledger.read_text(encoding="utf-8")
+    other = tmp_path / "other"
+    shutil.copytree(tiny_model, other)
+    facts = json.loads((other / "settings.json").read_text(encoding="utf-8"))
+    (other / "settings.json").write_text(json.dumps(facts | {"seed": 7}), encoding="utf-8")
+    assert add_to_ledger(ledger, other, figures)
+    assert ledger.read_text(encoding="utf-8").startswith(before)
+    assert [row["model"] for row in read_ledger(ledger)] == ["tiny", "other"]
+
+
+def test_the_commit_is_one_of_git_or_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert re.fullmatch(r"[0-9a-f]{12}(-dirty)?|unknown", commit())
+    monkeypatch.setattr(ledger_module.shutil, "which", lambda _: None)
+    assert commit() == "unknown"
+
+
+def test_the_commit_of_another_project_is_not_that_of_an_installed_package(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ledger_module, "IS_CLONE", False)
+    assert commit() == "unknown"

@@ -1,0 +1,149 @@
+"""Tests of `arrhythmia.explain.wording`: only what was measured is said, and once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from explain_cases import hump
+
+from arrhythmia.explain.reasons import Move, Reasons
+from arrhythmia.explain.waves import WAVES, Waves
+from arrhythmia.explain.wording import (
+    RR_NAMES,
+    chance,
+    empty_words,
+    evidence_line,
+    evidence_words,
+    headline,
+    reference_words,
+    rr_values,
+    sentence,
+    set_words,
+    shares_words,
+    wave_names,
+    what_if,
+)
+from arrhythmia.sequences import RR_INPUTS, rr_ratios
+
+WIDE = Reasons("V", "V", 0.16, 0.09, 0.3, 0.38, 1.0, 0.03, 0.9, Move(0.21, "N", 0.6), 0.9, 0.4)
+
+
+def test_the_sentence_of_the_issue() -> None:
+    assert sentence(WIDE) == (
+        "Ventricular: QRS 0.16 s against this patient's usual 0.09 s, arrives 38 % early, "
+        "full pause after."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"early": 0.02}, "arrives on time."),
+        ({"early": -0.25}, "arrives 25 % late."),
+        ({"cycle": 0.8}, "arrives 38 % early, no pause after."),
+        ({"cycle": 0.9}, "a pause after that is not full."),
+        ({"cycle": 1.3}, "more than a full pause after."),
+        ({"irregularity": 0.2}, "in an irregular rhythm."),
+        (
+            {"irregularity": 0.2, "p_wave_similarity": 0.1},
+            "irregular rhythm without P waves in common.",
+        ),
+        ({"p_wave_similarity": 0.1}, "full pause after."),
+        ({"qrs_s": 0.1}, "QRS of another shape than this patient's usual, 0.10 s wide"),
+        ({"qrs_s": 0.1, "qrs_similarity": 0.99}, "QRS as usual for this patient (0.10 s)"),
+    ],
+)
+def test_only_what_was_measured_is_said(changes: dict, words: str) -> None:
+    assert words in sentence(replace(WIDE, **changes))
+
+
+def test_classes_told_by_timing_begin_with_it() -> None:
+    assert sentence(replace(WIDE, target_class="S", called="S")).startswith(
+        "Supraventricular: arrives"
+    )
+    assert sentence(replace(WIDE, target_class="F", called="F")).startswith("Fusion: QRS")
+
+
+@pytest.mark.parametrize(
+    ("move", "words"),
+    [
+        (Move(0.21, "N", 0.6), "would be N had it come 0.21 s later"),
+        (Move(-0.05, "S", 0.6), "would be S had it come 0.05 s earlier"),
+        (Move(None, None, 0.54), "no move in time of up to 0.54 s makes it other than V"),
+        (Move(None, None, 0.0), "at the edge of the record, it was not moved in time"),
+    ],
+)
+def test_a_move_is_told_as_it_was_found(move: Move, words: str) -> None:
+    assert what_if(replace(WIDE, move=move))[0] == words
+
+
+def test_what_is_lost_is_told_for_all_classes_but_n() -> None:
+    assert what_if(WIDE)[1:] == [
+        "with this patient's usual QRS in its place p(V) loses 90 %",
+        "with all beats on time p(V) loses 40 %",
+    ]
+    normal = replace(WIDE, target_class="N", called="N", without_qrs=None, without_timing=None)
+    assert len(what_if(normal)) == 1
+
+
+def test_no_probability_is_rounded_to_certainty() -> None:
+    assert [chance(p) for p in (0.5, 0.994, 0.9951, 1.0)] == [
+        "= 0.50",
+        "= 0.99",
+        "> 0.99",
+        "> 0.99",
+    ]
+
+
+def test_the_headline_of_a_beat_that_cannot_be_read_names_no_class() -> None:
+    assert headline("V", 0.98, True, "") == "V – ventricular ectopic, p = 0.98"
+    assert (
+        headline("V", 0.98, False, "not assessable: a flat line") == "Not assessable: a flat line"
+    )
+
+
+def test_a_set_without_the_class_called_is_explained() -> None:
+    assert set_words("E", 0.9, ["V"]) == "Calibrated p(E) = 0.90. 90 % set: V (of N, S, V, F)."
+    assert "N is less sure here than in nine of ten N beats" in set_words("N", 0.9, ["S", "F"])
+
+
+def test_a_symbol_that_is_not_known_is_said_to_be_so() -> None:
+    assert reference_words("V") == "V, premature ventricular contraction"
+    assert reference_words("Q") == "Q, unclassifiable beat (of no class that the model knows)"
+
+
+def test_evidence_in_words_names_the_strongest_and_the_rhythm() -> None:
+    rr = np.zeros(len(RR_INPUTS))
+    rr[0] = 300.0
+    early = replace(hump(), rr=rr)
+    assert evidence_words(early).startswith("time of arrival ")
+    assert evidence_line(early) == f"Evidence for V (Grad-CAM): {evidence_words(early)}."
+    assert sum(int(w) for w in shares_words(early).split() if w.isdigit()) in (99, 100, 101)
+    nothing = hump(at=None)
+    assert evidence_words(nothing) == "nothing speaks for V"
+    assert empty_words(nothing) == (
+        "Grad-CAM finds nothing in the shape of this beat that speaks for V"
+    )
+    assert empty_words(early) == ""
+
+
+def test_waves_that_were_not_seen_are_in_brackets() -> None:
+    edges = np.arange(8.0)
+    assert wave_names(Waves(edges, True, True)) == list(WAVES)
+    bracketed = [f"({name})" if name in ("P", "T") else name for name in WAVES]
+    assert wave_names(Waves(edges, False, False)) == bracketed
+
+
+def test_timing_is_told_without_the_limits_of_the_network() -> None:
+    pause, irregular = 6.0, 0.8  # the network's inputs stop at 4.48 s and 21 %
+    ratios = rr_ratios(
+        np.array([pause]), np.array([1.0]), 0.8, np.array([0.8]), np.array([0.8]),
+        np.array([irregular]), np.array([0.37]),
+    )  # fmt: skip
+    values = dict(zip(RR_NAMES, rr_values(ratios[0], 0.37), strict=True))
+    assert values["RR before, between the centres of the QRS"] == "6.00 s"
+    assert values["RR before, against the record's mean"] == "750 %"
+    assert values["irregularity of the 21 beats around"] == "80.0 %"
+    assert values["P-wave similarity of the 21 beats around"] == "37 %"

@@ -1,0 +1,411 @@
+"""The commands ``python -m arrhythmia …``: what they write, and what they say of bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import wfdb
+from conftest import MakeRecord
+
+from arrhythmia import __main__ as commands
+from arrhythmia.__main__ import main
+from arrhythmia.classifier import MODELS_FOLDER, Classifier, model_digest
+from arrhythmia.evaluate import ledger as ledgers
+from arrhythmia.evaluate.ledger import LEDGER_NAME, read_ledger
+from arrhythmia.evaluate.report import evaluate_model
+from arrhythmia.mitdb import DS2
+from arrhythmia.predictions import scored_table
+from arrhythmia.records import read_record
+
+PROJECT = Path(commands.__file__).parent.parent
+Capture = pytest.CaptureFixture[str]
+
+
+def run(*argv: str | Path) -> int:
+    """Exit code of a command, also where the parser leaves."""
+    try:
+        return main([str(a) for a in argv])
+    except SystemExit as leaving:
+        return leaving.code
+
+
+def only_line(capsys: Capture) -> str:
+    """The one line on stderr."""
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1, lines
+    assert "error: " in lines[0]
+    return lines[0]
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+
+
+@pytest.fixture(scope="module")
+def half(make_record: MakeRecord, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that passes for the database, with all of DS2 in short records."""
+    folder = tmp_path_factory.mktemp("half")
+    for i, name in enumerate(DS2):
+        make_record(folder, name, seconds=15, seed=i)
+    return folder
+
+
+@pytest.fixture
+def model(tiny_model: Path, tmp_path: Path) -> Path:
+    """A copy of the small model that a test may write into."""
+    return Path(shutil.copytree(tiny_model, tmp_path / "models" / "mine"))
+
+
+@pytest.fixture
+def loaded_once(tiny_classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading a network takes a second: here it is loaded once."""
+    monkeypatch.setattr(Classifier, "load", lambda *_: tiny_classifier)
+
+
+# --- evaluate -------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_evaluate_writes_results_and_one_ledger_row(
+    half: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """The row of a user's model went to the project's ledger, which is tracked."""
+    project = MODELS_FOLDER / LEDGER_NAME
+    before = project.read_bytes()
+    monkeypatch.setattr(ledgers, "MODELS_FOLDER", model.parent)  # as if in saved_models/
+    command = ("evaluate", "--model", model, "--data-dir", half)
+    assert run(*command) == 0
+    out = capsys.readouterr().out
+    assert "AAMI EC57" in out
+    assert f"a row was added to '{model / LEDGER_NAME}'" in out
+    figures = json.loads((model / "metrics.json").read_text(encoding="utf-8"))
+    table = pd.read_csv(model / "predictions.csv", keep_default_na=False)
+    assert figures["beats"] == len(table)
+    agree = (table["predicted"] == table["reference"])[table["reference"] != ""].mean()
+    # merging V and E makes more of the beats right, but for those whose sum overtakes another
+    assert figures["aami"]["accuracy"] == pytest.approx(agree, abs=0.02)
+    (row,) = read_ledger(model / LEDGER_NAME)
+    assert (row["model"], row["digest"]) == ("mine", model_digest(model))
+    assert [f.name for f in model.parent.iterdir()] == ["mine"]
+    assert project.read_bytes() == before
+
+    kept = (model / LEDGER_NAME).read_bytes()
+    assert run(*command) == 0
+    out = capsys.readouterr().out
+    assert "a row was added" not in out
+    assert (model / LEDGER_NAME).read_bytes() == kept
+
+
+@pytest.mark.slow
+def test_evaluate_says_of_a_model_that_it_is_not_calibrated(
+    half: Path, model: Path, loaded_once: None, capsys: Capture
+) -> None:
+    assert run("evaluate", "--model", model, "--data-dir", half) == 0
+    out = capsys.readouterr().out
+    assert f"not calibrated ('python -m arrhythmia calibrate --model {model}' does it)" in out
+    assert "How far the probabilities can be trusted" not in out
+    assert not (model / "confidence_metrics.json").exists()
+
+
+@pytest.mark.slow
+def test_evaluate_model_gives_figures_and_the_ledger_written_to(
+    half: Path, model: Path, loaded_once: None, synthetic_dir: Path
+) -> None:
+    figures, ledger = evaluate_model(model, synthetic_dir, ("101", "106"))
+    assert ledger is None  # none of them is of DS2
+    assert not (model / LEDGER_NAME).exists()
+    assert "aami" in figures
+    figures, ledger = evaluate_model(model, half, DS2[:2])
+    assert ledger == model / LEDGER_NAME
+    assert json.loads((model / "metrics.json").read_text(encoding="utf-8")) == figures
+    again, ledger = evaluate_model(model, half, DS2[:2])
+    assert ledger is None
+    assert again["beats"] == figures["beats"]
+    assert len(read_ledger(model / LEDGER_NAME)) == 1
+
+
+def test_evaluate_needs_references_and_writes_nothing_without(
+    half: Path, model: Path, loaded_once: None, tmp_path: Path, capsys: Capture
+) -> None:
+    data = Path(shutil.copytree(half, tmp_path / "mitdb"))
+    (data / "234.atr").unlink()
+    before = files_below(model.parent)
+    assert run("evaluate", "--model", model, "--data-dir", data) == 2
+    assert "'234'" in only_line(capsys)
+    assert files_below(model.parent) == before
+
+
+@pytest.fixture
+def folds(
+    tiny_classifier: Classifier, synthetic_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> pd.DataFrame:
+    """Predictions that cross-validation is said to have given."""
+    tables = []
+    for name in ("101", "106", "208", "207"):
+        beats = tiny_classifier.find_beats(read_record(name, synthetic_dir))
+        tables.append(scored_table(beats, tiny_classifier.probabilities(beats)))
+    table = pd.concat(tables, ignore_index=True)
+    monkeypatch.setattr("arrhythmia.train.folds.predict_folds", lambda *_: table)
+    return table
+
+
+def test_evaluate_by_folds_leaves_ds2_alone(
+    folds: pd.DataFrame, half: Path, model: Path, capsys: Capture
+) -> None:
+    assert run("evaluate", "--folds", "--model", model, "--data-dir", half) == 0
+    out = capsys.readouterr().out
+    assert "DS1 by record-wise cross-validation (DS2 is not used)" in out
+    assert "calibrated" not in out
+    table = pd.read_csv(model / "folds_predictions.csv", dtype={"record": str})
+    assert list(table["record"]) == list(folds["record"])
+    figures = json.loads((model / "folds_metrics.json").read_text(encoding="utf-8"))
+    assert figures["beats"] == len(folds)
+    assert (model / "folds_confusion.png").is_file()
+    assert not (model / LEDGER_NAME).exists()
+    assert not (model / "metrics.json").exists()
+
+
+# --- calibrate ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_folds(model: Path, tiny_classifier: Classifier, synthetic_dir: Path) -> Path:
+    """The small model as after ``evaluate --folds``: all folds are the same network."""
+    names = tiny_classifier.settings.training["records"]
+    tables = []
+    for number in range(4):
+        others = [name for i, name in enumerate(names) if i % 4 != number]
+        training = tiny_classifier.settings.training | {"records": others}
+        settings = replace(tiny_classifier.settings, training=training)
+        Classifier(tiny_classifier.network, settings).save(f"{model}-fold{number + 1}")
+    for name in names:
+        beats = tiny_classifier.find_beats(read_record(name, synthetic_dir))
+        tables.append(scored_table(beats, tiny_classifier.probabilities(beats)))
+    pd.concat(tables).to_csv(model / "folds_predictions.csv", index=False)
+    return model
+
+
+@pytest.mark.slow
+def test_calibrate_saves_confidence_beside_the_model(
+    with_folds: Path, synthetic_dir: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    from arrhythmia.interface import Classifier as FullClassifier
+
+    data = database(synthetic_dir, tmp_path)
+    assert FullClassifier.load(with_folds).confidence is None
+    assert run("calibrate", "--model", with_folds, "--data-dir", data) == 0
+    out = capsys.readouterr().out
+    assert out.endswith(f"saved as '{with_folds / 'confidence.json'}'\n")
+    assert "DS1 by record-wise cross-validation" in out
+    classifier = FullClassifier.load(with_folds)
+    assert classifier.confidence is not None
+    table = classifier.predict(read_record("101", synthetic_dir))
+    assert {"c_N", "set90", "refer"} < set(table.columns)
+
+
+def test_calibrate_needs_the_folds(
+    model: Path, synthetic_dir: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    data = database(synthetic_dir, tmp_path)
+    before = files_below(model.parent)
+    assert run("calibrate", "--model", model, "--data-dir", data) == 2
+    assert "evaluate --folds" in only_line(capsys)
+    assert files_below(model.parent) == before
+
+
+def database(synthetic_dir: Path, tmp_path: Path) -> Path:
+    """A copy of the synthetic records that passes for the database."""
+    folder = Path(shutil.copytree(synthetic_dir, tmp_path / "mitdb"))
+    shutil.copy(folder / "101.hea", folder / "100.hea")
+    return folder
+
+
+# --- annotate -------------------------------------------------------------------------------
+
+
+def test_annotate_writes_a_file_and_tells_its_classes(
+    tiny_model: Path, loaded_once: None, make_record: MakeRecord, tmp_path: Path, capsys: Capture
+) -> None:
+    paths = [make_record(tmp_path / "in", name, seconds=15) for name in ("one", "two")]
+    out_dir = tmp_path / "out"
+    assert run("annotate", *paths, "--model", tiny_model, "--output-dir", out_dir) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sorted(f.name for f in out_dir.iterdir()) == ["one.ai", "two.ai"]
+    for line, name in zip(lines, ("one", "two"), strict=True):
+        symbols = wfdb.rdann(str(out_dir / name), "ai").symbol
+        assert line.startswith(f"{out_dir / name}.ai: {len(symbols)} beats (")
+        assert f"{symbols.count('N')} N" in line
+
+
+def test_annotate_puts_notes_on_stderr(
+    tiny_model: Path, loaded_once: None, make_record: MakeRecord, tmp_path: Path, capsys: Capture
+) -> None:
+    path = make_record(tmp_path, "bare", seconds=15, annotate=False)
+    command = ("annotate", path, "--model", tiny_model, "--output-dir", tmp_path)
+    assert run(*command) == 0
+    notes = capsys.readouterr().err.splitlines()
+    assert all(line.startswith("note: ") for line in notes)
+    assert any("R peaks are detected" in line for line in notes)
+    assert run(*command, "--r-peaks", "atr") == 2
+    assert "bare.atr" in only_line(capsys)
+
+
+def test_annotate_writes_nothing_when_one_record_is_bad(
+    tiny_model: Path, make_record: MakeRecord, tmp_path: Path, capsys: Capture
+) -> None:
+    good = make_record(tmp_path / "in", "good", seconds=15)
+    command = ("annotate", good, tmp_path / "none", "--model", tiny_model)
+    assert run(*command, "--output-dir", tmp_path / "out") == 2
+    assert "none" in only_line(capsys)
+    assert not (tmp_path / "out").exists()
+
+
+# --- train ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Training of a small network on the synthetic records; gives the folder of the models."""
+    from conftest import SYNTHETIC_RECORDS
+
+    from arrhythmia.model import NetworkSettings
+    from arrhythmia.train import fit, settings
+
+    network = NetworkSettings(run=3, filters=(4,), kernels=(5,), features=4, units=2)
+    small = settings.TrainingSettings(network=network, steps=2, copies=1, batch=4, members=1)
+    names, real = tuple(SYNTHETIC_RECORDS), fit.train
+    monkeypatch.setattr(settings, "TrainingSettings", lambda: small)
+    monkeypatch.setattr(fit, "train", lambda *args: real(*args, names=names, verbose=False))
+    monkeypatch.setattr("arrhythmia.classifier.MODELS_FOLDER", tmp_path / "saved")
+    return tmp_path / "saved"
+
+
+@pytest.mark.slow
+def test_train_saves_a_model_that_loads(
+    small_training: Path, synthetic_dir: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    data = database(synthetic_dir, tmp_path)
+    command = ("train", "--data-dir", data, "--name", "new", "--epochs", "2", "--seed", "7")
+    assert run(*command) == 0
+    folder = small_training / "new"
+    assert f"saved in '{folder}'" in capsys.readouterr().out
+    names = ["history.csv", "model.keras", "settings.json"]
+    assert sorted(f.name for f in folder.iterdir()) == names
+    assert len(pd.read_csv(folder / "history.csv")) == 2
+    settings = Classifier.load(folder).settings
+    assert (settings.training["epochs"], settings.seed) == (2, 7)
+
+
+def test_train_says_before_the_training_that_it_cannot_save(
+    small_training: Path, half: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def train(*_: object) -> None:
+        raise AssertionError("it was trained")
+
+    monkeypatch.setattr("arrhythmia.train.fit.train", train)
+    small_training.write_text("in the way")
+    assert run("train", "--data-dir", half) == 2
+    assert "cannot write" in only_line(capsys)
+
+
+# --- download -------------------------------------------------------------------------------
+
+
+def test_download_from_a_folder_without_the_files(tmp_path: Path, capsys: Capture) -> None:
+    target = tmp_path / "new"
+    assert run("download", "--data-dir", target, "--from", tmp_path) == 2
+    assert "100.atr" in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+@pytest.mark.database
+@pytest.mark.slow
+def test_download_takes_a_copy_once(data_dir: Path, tmp_path: Path, capsys: Capture) -> None:
+    command = ("download", "--data-dir", tmp_path / "mitdb", "--from", data_dir)
+    assert run(*command) == 0
+    assert "144 files fetched" in capsys.readouterr().out
+    assert run(*command) == 0
+    assert "144 already there" in capsys.readouterr().out
+
+
+# --- bad input ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "calibrate"])
+def test_missing_database_names_the_command_that_gets_it(
+    command: str, tiny_model: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    options = () if command == "train" else ("--model", tiny_model)
+    assert run(command, "--data-dir", tmp_path, *options) == 2
+    line = only_line(capsys)
+    assert line.startswith(f"python -m arrhythmia {command}: error: ")
+    assert "python -m arrhythmia download" in line
+    assert str(tmp_path) in line
+
+
+BAD_OPTIONS = {
+    "evaluat": "evaluat",
+    "evaluate --fold": "--fold",
+    "annotate": "RECORD",
+    "annotate x --r-peaks guess": "guess",
+    "download --url http://x --from y": "--from",
+    "train --seed one": "one",
+    "train --seed -1": "seed must be at least 0, got -1",
+    "train --epochs 0": "epochs must be at least 1, got 0",
+    "train --name ../up": "'../up'",
+    "train --name .": "'.'",
+    "evaluate --model nowhere": "nowhere",
+    "calibrate --model nowhere": "nowhere",
+    "annotate nowhere": "nowhere",
+}
+
+
+@pytest.mark.parametrize("options", BAD_OPTIONS)
+def test_bad_options_are_one_line_and_write_nothing(
+    options: str, half: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("MITDB_DIR", str(half))
+    monkeypatch.setattr("arrhythmia.classifier.MODELS_FOLDER", tmp_path / "saved")
+    monkeypatch.chdir(tmp_path)
+    assert run(*options.split()) == 2
+    assert BAD_OPTIONS[options] in only_line(capsys)
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_command_is_an_error(capsys: Capture) -> None:
+    assert run() == 2
+    assert "COMMAND" in only_line(capsys)
+
+
+def test_bad_input_is_told_before_tensorflow_is_imported(half: Path, tmp_path: Path) -> None:
+    argvs = [options.split() for options in BAD_OPTIONS if not options.startswith("download")]
+    code = (
+        "import json, sys; from arrhythmia.__main__ import main\n"
+        "for argv in json.loads(sys.argv[1]):\n"
+        "    try: code = main(argv)\n"
+        "    except SystemExit as leaving: code = leaving.code\n"
+        "    slow = {'tensorflow', 'keras', 'matplotlib.pyplot'} & set(sys.modules)\n"
+        "    assert code == 2 and not slow, (argv, code, slow)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(argvs)], cwd=tmp_path, text=True, check=False,
+        env=os.environ | {"PYTHONPATH": str(PROJECT), "MITDB_DIR": str(half)}, capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("\n") == len(argvs)
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_names_every_command(capsys: Capture) -> None:
+    assert run("--help") == 0
+    text = capsys.readouterr().out
+    for command in ("download", "train", "evaluate", "calibrate", "annotate"):
+        assert f"\n    {command}" in text
+        assert run(command, "--help") == 0
