@@ -167,10 +167,13 @@ def test_a_model_that_is_not_there(tmp_path: Path) -> None:
     assert "no model folder" in error_line(lambda: Classifier.load(tmp_path / "none"))
 
 
-def test_importing_the_package_imports_nothing_slow_until_it_is_asked_for() -> None:
+@pytest.mark.parametrize(
+    "statement", ["import arrhythmia", "from arrhythmia import read_record, explain"]
+)
+def test_importing_the_package_imports_nothing_slow_until_it_is_asked_for(statement: str) -> None:
     code = (
-        "import sys, arrhythmia; from arrhythmia import read_record, explain; "
-        "slow = {'tensorflow', 'keras', 'matplotlib.pyplot'} & set(sys.modules); "
+        f"import sys; {statement}; "
+        "slow = {'tensorflow', 'keras', 'pandas', 'matplotlib.pyplot', 'wfdb'} & set(sys.modules); "
         "sys.exit(f'imported {slow}' if slow else 0)"
     )
     done = subprocess.run(

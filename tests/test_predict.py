@@ -175,8 +175,11 @@ def test_text_tells_the_same_as_json(run: Run) -> None:
 
 def test_the_same_beat_by_time_and_by_number(run: Run) -> None:
     facts = facts_of(run("--record", "SYN", "--beat", "14", *QUICK, "--json"))
-    by_time = ("--record", "SYN", "--time", facts["time"])
-    assert facts_of(run(*by_time, *QUICK, "--json")) == facts
+    by_time = facts_of(run("--record", "SYN", "--time", facts["time"], *QUICK, "--json"))
+    for key in ("beat", "sample", "class", "headline", "sentence", "figure", "rr_before_s"):
+        assert by_time[key] == facts[key]
+    # float32, rounded to five places: two runs need not agree in the last
+    assert by_time["probabilities"] == pytest.approx(facts["probabilities"], abs=1e-4)
 
 
 def test_notes_go_to_stderr_one_a_line(run: Run) -> None:

@@ -26,8 +26,9 @@ from arrhythmia.predictions import SET_CLASSES, Assessment
 from arrhythmia.records import Lead, Record
 from arrhythmia.signals import BeatSettings, filtered_lead
 
-NEAR_S = 30.0
-"""Seconds to each side of a beat within which the other beats are classified too."""
+NEAR_S = 31.0
+"""Seconds to each side of a beat within which the other beats are classified too: all that figure
+and page show, and a second more, since they go by R peaks and this by the centres of the QRS."""
 HIDDEN_S = 0.2
 """An RR interval with more invalid samples than this may hide a beat: it is not shown."""
 

@@ -132,6 +132,8 @@ def find_reasons(
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return 0.0  # a flat line is like nothing: the quotient would be NaN
     return float(np.corrcoef(first, second)[0, 1])
 
 

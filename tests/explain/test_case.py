@@ -16,6 +16,8 @@ import arrhythmia
 from arrhythmia.classifier import CLONE, Classifier
 from arrhythmia.explain.case import NEAR_S, explain_beat
 from arrhythmia.explain.explanation import METHOD_NAMES
+from arrhythmia.explain.page_figures import RHYTHM_REACH_S
+from arrhythmia.explain.panels import TACHOGRAM_S
 from arrhythmia.explain.wording import NO_CLASS, NOT_CALIBRATED
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.records import Record, read_record
@@ -118,6 +120,31 @@ def test_a_case_holds_what_the_classifier_says(
     assert case.target_class == case.explanation.target_class == case.reasons.called == case.called
     assert (case.assessment, case.notes) == (None, ("a note",))
     assert list(case.explanations) == [("shap", case.called)]
+
+
+@pytest.mark.parametrize("shift", [-0.1, 0.1])
+def test_every_beat_that_the_rhythm_shows_is_classified(
+    tiny_classifier: Classifier, make_record: MakeRecord, tmp_path: Path, shift: float
+) -> None:
+    """Of beats more than 6 s away there was no class.
+
+    At the edge, the R peak may be inside and the centre of the QRS, 0.1 s from it, outside.
+    """
+    record = read_record(make_record(tmp_path, symbols="N" * 120))
+    beats = tiny_classifier.find_beats(record)
+    beat, fs = 60, record.fs
+    last = int(np.searchsorted(beats.sample, beats.sample[beat] + TACHOGRAM_S * fs))
+    first = int(np.searchsorted(beats.sample, beats.sample[beat] - TACHOGRAM_S * fs))
+    sample, centers = beats.sample.copy(), beats.centers.copy()
+    sample[[first, last]] = sample[beat] + np.array([-1, 1]) * int(TACHOGRAM_S * fs)
+    centers[[first, last]] = sample[[first, last]] / fs + np.array([-1, 1]) * abs(shift)
+    centers[beat] = sample[beat] / fs + shift
+    beats = replace(beats, sample=sample, centers=centers)
+    case = explain_beat(tiny_classifier, record, beat, beats=beats, method="grad-cam")
+    for reach in (TACHOGRAM_S, RHYTHM_REACH_S):
+        shown = np.flatnonzero(np.abs(case.r_peaks - case.seconds) <= reach)
+        assert {first, last} <= set(shown)
+        assert all(case.letter(i) in BEAT_CLASSES and case.letter(i) for i in shown)
 
 
 @pytest.mark.slow
