@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import MakeRecord, error_line
+from explain_cases import hump
 from explain_networks import RUN, SETTINGS, readable
 
 from arrhythmia.backend import keras, tf
@@ -200,6 +201,13 @@ def test_shares_are_all_of_the_evidence(tiny_classifier: Classifier, beats: Beat
         assert evidence.shares["rhythm"] == pytest.approx(rhythm)
         shape = sum(max(evidence.percent[part], 0) for part in WAVES)
         assert evidence.shares["shape"] == pytest.approx(shape)
+
+
+def test_evidence_that_all_speaks_against_a_class_has_no_shares() -> None:
+    against = replace(hump(), samples=-hump().samples)
+    assert set(against.shares.values()) == {0.0}
+    assert min(against.percent.values()) == 0
+    assert (against.heat == 0).all()
 
 
 def test_by_default_the_class_given_is_explained(tiny_classifier: Classifier, beats: Beats) -> None:

@@ -129,13 +129,12 @@ def test_reasons_and_moves_go_by_the_class_of_the_probabilities(
     best, second = np.sort(probabilities, axis=1)[:, ::-1].T[:2]
     sure = best - second > 1e-4  # float32 adds up differently in batches of other sizes
     assert sure.mean() > 0.9
-    for beat in np.flatnonzero(sure):
+    differing = np.flatnonzero(sure & (classes_in_middle_runs(classifier, beats) != given))
+    assert len(differing) >= 2  # else the test would not notice which of them is taken
+    for beat in {*differing, *np.flatnonzero(sure)[::4]}:
         assert called_class(classifier, beats, beat) == BEAT_CLASSES[given[beat]]
         (still,) = _classes_when_moved(classifier, beats, beat, np.zeros(1))
         assert still == given[beat]
-
-    differing = np.flatnonzero(sure & (classes_in_middle_runs(classifier, beats) != given))
-    assert len(differing) >= 2  # else the test would not notice which of them is taken
     for beat in differing[:2]:
         reasons = reasons_of(classifier, beats, beat)
         assert reasons.called == BEAT_CLASSES[given[beat]]
@@ -158,7 +157,10 @@ def test_title_and_reasons_are_of_one_reading(data_dir: object) -> None:
     beats = classifier.find_beats(read_record("232", data_dir))
     beat = int(np.flatnonzero(beats.sample == 579_332)[0])
     reasons = reasons_of(classifier, beats, beat)
-    assert reasons.called == reasons.target_class == called_class(classifier, beats, beat)
+    given = classifier.probabilities(beats)[beat].argmax()  # of the record in whole
+    (still,) = _classes_when_moved(classifier, beats, beat, np.zeros(1))
+    assert still == given
+    assert reasons.called == reasons.target_class == BEAT_CLASSES[given]
     assert reasons.move.to_class != reasons.called
     assert sentence(reasons).startswith("Normal: ")
     assert what_if(reasons)[0].startswith(f"would be {reasons.move.to_class} had it come")

@@ -8,12 +8,12 @@ from conftest import MakeRecord
 from explain_networks import SETTINGS, blind
 from scipy.special import softmax
 
-from arrhythmia.beats import Beats, find_beats
+from arrhythmia.beats import Beats, find_beats, median_around
 from arrhythmia.classifier import Classifier
 from arrhythmia.explain.reference import RHYTHM, compare_with_reference, log_odds, run_around
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.records import read_record
-from arrhythmia.sequences import RR_INPUTS, network_inputs
+from arrhythmia.sequences import RR_INPUTS, limited_logarithms, network_inputs, rr_ratios
 
 BEAT = 5
 
@@ -65,6 +65,15 @@ def test_the_reference_is_the_template_beat_on_time_and_for_n_its_contrary(
         )
         assert (comparison.reference_segments[..., 1] == 0).all()
         np.testing.assert_allclose(comparison.reference_rr[:, [2, 3, 4, 7]], 0, atol=1e-6)
+        # what is absolute: the local RR interval, in a steady rhythm with P waves
+        local = median_around(beats.rr_pre)[comparison.places]
+        of_mean, told = np.log(local / beats.mean_rr), comparison.reference_rr
+        np.testing.assert_allclose(told[:, :2], np.stack([of_mean] * 2, axis=1), atol=1e-5)
+        np.testing.assert_allclose(told[:, 5], np.log(local), atol=1e-5)
+        steady = rr_ratios(
+            local, local, beats.mean_rr, local, local, 0 * local + 0.03, 0 * local + 0.9
+        )
+        np.testing.assert_allclose(told, limited_logarithms(steady), atol=1e-5)
     contrary = compare_with_reference(tiny_classifier, beats, BEAT, "N")
     assert (contrary.reference_segments[contrary.here, :, 0] == 0).all()
     assert contrary.reference_rr[contrary.here, 2] == pytest.approx(np.log(0.7))

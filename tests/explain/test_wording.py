@@ -119,6 +119,9 @@ def test_evidence_in_words_names_the_strongest_and_the_rhythm() -> None:
     rr[0] = 300.0
     early = replace(hump(), rr=rr)
     assert evidence_words(early).startswith("time of arrival ")
+    alone = replace(early, samples=np.zeros_like(early.samples))
+    assert evidence_words(alone) == "time of arrival 100 % (rhythm in all 100 %)"
+    assert evidence_words(replace(alone, rr=-rr)) == "nothing speaks for V"
     assert evidence_line(early) == f"Evidence for V (Grad-CAM): {evidence_words(early)}."
     assert sum(int(w) for w in shares_words(early).split() if w.isdigit()) in (99, 100, 101)
     nothing = hump(at=None)
@@ -129,11 +132,11 @@ def test_evidence_in_words_names_the_strongest_and_the_rhythm() -> None:
     assert empty_words(early) == ""
 
 
-def test_waves_that_were_not_seen_are_in_brackets() -> None:
-    edges = np.arange(8.0)
-    assert wave_names(Waves(edges, True, True)) == list(WAVES)
-    bracketed = [f"({name})" if name in ("P", "T") else name for name in WAVES]
-    assert wave_names(Waves(edges, False, False)) == bracketed
+@pytest.mark.parametrize("unseen", [(), ("P",), ("T",), ("P", "T")])
+def test_waves_that_were_not_seen_are_in_brackets(unseen: tuple[str, ...]) -> None:
+    waves = Waves(np.arange(8.0), "P" not in unseen, "T" not in unseen)
+    expected = [f"({name})" if name in unseen else name for name in WAVES]
+    assert wave_names(waves) == expected
 
 
 def test_timing_is_told_without_the_limits_of_the_network() -> None:
