@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from conftest import MakeRecord
 from nbclient import NotebookClient
@@ -17,6 +18,20 @@ from arrhythmia.mitdb import DS1, DS2, find_data_dir, has_database
 NOTEBOOK = CLONE / "Arrhythmia Detection.ipynb"
 LEDGER = CLONE / "saved_models" / "ds2_ledger.csv"
 CELLS, LINES = 45, 15
+
+STEPS_ARE_THOSE_OF_THE_PACKAGE = """
+from arrhythmia.beats import find_beats
+from arrhythmia.sequences import network_inputs
+
+package = find_beats(record, BEATS)
+assert np.abs(centers / BEATS.fs - package.centers).max() < 0.011
+assert np.abs(scaled_template - package.template_beat).max() < 0.3
+inputs = np.stack([scaled, 2 * difference], axis=-1)
+pairs = zip(inputs, network_inputs(package).segments)
+alike = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in pairs]
+assert np.median(alike) > 0.95, np.median(alike)
+"""
+"""Run after the last of the steps from signal to beat. The package also cuts between samples."""
 
 
 @pytest.fixture
@@ -78,7 +93,7 @@ def test_the_network_written_out_is_that_of_the_package(notebook: nbformat.Noteb
     from arrhythmia.train.settings import TrainingSettings
 
     beats, settings = BeatSettings(), TrainingSettings()
-    names = {"BEATS": beats, "SETTINGS": settings, "BEAT_CLASSES": BEAT_CLASSES}
+    names = {"BEATS": beats, "SETTINGS": settings, "BEAT_CLASSES": BEAT_CLASSES, "SEED": 0}
     written = [c.source for c in code_cells(notebook) if "keras.Input(" in c.source]
     assert len(written) == 2  # the encoder, and the network around it
     for source in written:
@@ -87,6 +102,11 @@ def test_the_network_written_out_is_that_of_the_package(notebook: nbformat.Noteb
     assert list(layers_of(names["network"])) == list(layers_of(wanted))
     for one, other in zip(names["network"].inputs, wanted.inputs, strict=True):
         assert (one.name, one.shape) == (other.name, other.shape)
+    names["network"].set_weights(wanted.get_weights())
+    rng = np.random.default_rng(0)
+    some = [rng.normal(size=(2, *one.shape[1:])).astype(np.float32) for one in wanted.inputs]
+    outputs = [model(some, training=False) for model in (names["network"], wanted)]
+    np.testing.assert_allclose(*outputs, atol=1e-6)  # connected in the same way too
 
 
 @pytest.mark.slow
@@ -99,6 +119,11 @@ def test_runs_quickly_with_few_records(
     monkeypatch.setenv(
         "PYTHONPATH", os.pathsep.join([str(CLONE), os.environ.get("PYTHONPATH", "")])
     )
+    last_step = next(
+        i for i, c in enumerate(notebook.cells) if "scaled, scaled_template =" in c.source
+    )
+    check = nbformat.v4.new_code_cell(STEPS_ARE_THOSE_OF_THE_PACKAGE)
+    notebook.cells.insert(last_step + 1, check)
     client = NotebookClient(
         notebook,
         timeout=300,
