@@ -249,7 +249,7 @@ def tiny_model(synthetic_dir: Path, tmp_path_factory: pytest.TempPathFactory) ->
         steps=24,
         batch=32,
         learning_rate=1e-2,
-        members=2,
+        members=1,
     )
     names = tuple(SYNTHETIC_RECORDS)
     classifier, history = train(synthetic_dir, settings, seed=1, names=names, verbose=False)

@@ -30,6 +30,7 @@ EVERY_SHAPE = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 
 def made_network(shape: NetworkSettings, seed: int = 0) -> keras.Model:
     """A network whose weights, statistics of the normalisation included, are all different."""
+    keras.utils.set_random_seed(seed)
     network = build_network(SAMPLES, len(RR_INPUTS), shape)
     rng = np.random.default_rng(seed)
     weights = [w + rng.uniform(0.02, 0.2, w.shape) for w in network.get_weights()]
