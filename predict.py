@@ -8,16 +8,16 @@
     python predict.py --record 100 --beat 7 --html beat.html    also an interactive page
     python predict.py --record 100 --beat 7 --method grad-cam   another way to explain
 
-Prints the class with its probabilities and the reasons for it, and writes a figure: the beat
-among its neighbours on ECG paper, with a heatmap of what in its shape speaks for the class, its
-rhythm, and the evidence of each wave and of the timing. Takes five to ten seconds, most of them
-to import TensorFlow. Research software, not a medical device.
+Prints the class with its probabilities and the reasons, and writes a figure: the beat on ECG paper
+with a heatmap of what speaks for the class, its rhythm, and the evidence of waves and timing.
+Takes five to ten seconds. Research software, not a medical device.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,6 +58,8 @@ def predict(options: argparse.Namespace) -> None:
         check_writable(options.html, ".html", "--html")
     if options.show:
         check_display()
+    else:
+        os.environ["MPLBACKEND"] = "Agg"  # no display is needed to write a file
 
     from arrhythmia.explain.case import explain_beat
     from arrhythmia.explain.figure import draw_case, save_figure
@@ -70,7 +72,7 @@ def predict(options: argparse.Namespace) -> None:
         every_view=bool(options.html), notes=choice.notes,
     )  # fmt: skip
     files = {"figure": str(output)}
-    save_figure(draw_case(case, options.show), output)
+    save_figure(draw_case(case), output)
     if options.html:
         from arrhythmia.explain.page import write_page
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import map_coordinates, median_filter
 
 from arrhythmia.labels import class_numbers
 from arrhythmia.r_peaks import ANNOTATED, RPeaks, locate_beats
@@ -341,7 +341,5 @@ def median_around(values: np.ndarray) -> np.ndarray:
     ----------
     values : ndarray, shape (beats, ...)
     """
-    mode = "reflect" if len(values) > AROUND else "edge"
-    padded = np.pad(values, [(AROUND, AROUND)] + [(0, 0)] * (values.ndim - 1), mode=mode)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1, axis=0)
-    return np.median(windows, axis=-1)
+    size = (2 * AROUND + 1,) + (1,) * (values.ndim - 1)
+    return median_filter(values, size, mode="mirror" if len(values) > AROUND else "nearest")

@@ -76,6 +76,8 @@ class Classifier(trunk.Classifier):
             annotation, ``class``, ``p_N`` … ``p_F``, the same calibrated (``c_N`` …), prediction
             sets (``set90``, ``set95``), ``refer`` and ``reason``, ``rr_pre`` and ``rr_post``
             (seconds). Calibrated columns, sets and referral are there for a calibrated model.
+            ``table.attrs["notes"]`` says what the user should know: which lead was taken, and
+            whether R peaks were detected.
 
         Raises
         ------
@@ -87,7 +89,9 @@ class Classifier(trunk.Classifier):
         assessment = None
         if self.confidence is not None:
             assessment = self.confidence.assess(self, record, beats, probabilities=probabilities)
-        return record_table(beats, probabilities, record.fs, assessment)
+        table = record_table(beats, probabilities, record.fs, assessment)
+        table.attrs["notes"] = (*record.notes, *beats.notes)
+        return table
 
     def explain(
         self,

@@ -143,10 +143,10 @@ def rr_ratios(
     ndarray of float, shape (beats, 9)
         In the order of `RR_INPUTS`.
     """
-    earliness = np.log(rr_pre / around) / (6 * irregular + 0.06)
+    lateness = np.log(rr_pre / around) / (6 * irregular + 0.06)
     ratios = (
         rr_pre / mean_rr, rr_post / mean_rr, rr_pre / around, rr_post / around, rr_pre / before,
-        rr_pre, 20 * irregular + 0.2, np.exp(np.clip(earliness, -9, 9)),
+        rr_pre, 20 * irregular + 0.2, np.exp(np.clip(lateness, -9, 9)),
         3 * p_wave_similarity + 0.22,
     )  # fmt: skip
     return np.stack(ratios, axis=1)

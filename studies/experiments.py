@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -90,8 +91,8 @@ class Experiment:
             do not count.
         """
         file, facts = self.file(folder), self.facts
-        runs = [read_json(file)] if file.is_file() else []
-        for run in [*runs, *current_runs(folder)]:
+        named_so = [read_json(file)] if file.is_file() else []
+        for run in chain(named_so, current_runs(folder)):
             if {key: run.get(key) for key in facts} == facts and not run.get("stopped"):
                 return run | {"study": self.study, "arm": self.arm}
         return None

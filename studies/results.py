@@ -67,7 +67,7 @@ def write_table(folder: Path = RESULTS) -> pd.DataFrame:
     runs = [*current_runs(folder), *archived_runs(folder)]
     rows = pd.DataFrame([as_row(run) for run in runs])
     with whole_file(folder / TABLE) as part:
-        rows.to_csv(part, index=False, float_format="%.4f", lineterminator="\n")
+        rows.to_csv(part, index=False, float_format="%.6g", lineterminator="\n")
     return rows
 
 

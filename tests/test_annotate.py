@@ -16,6 +16,11 @@ from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.records import read_record
 
 
+def refused(*arguments: object, **options: object) -> str:
+    """The one line with which annotating ends."""
+    return error_line(lambda: list(annotate(*arguments, **options)))
+
+
 @pytest.fixture(autouse=True)
 def loaded_once(tiny_classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loading a network takes a second: here it is loaded once."""
@@ -70,8 +75,8 @@ def test_r_peaks_are_detected_where_there_is_no_atr(
     (one,) = annotate([path], tmp_path / "out", tiny_model, note=notes.append)
     assert one.file.is_file()
     assert any("R peaks are detected" in note for note in notes)
-    action = lambda: list(annotate([path], tmp_path / "o", tiny_model, source="atr"))  # noqa: E731
-    assert "bare.atr" in error_line(action)
+    text = refused([path], tmp_path / "o", tiny_model, source="atr")
+    assert "bare.atr" in text
 
 
 def test_files_come_one_by_one_in_the_order_asked_for(
@@ -90,8 +95,8 @@ def test_another_lead_is_taken_by_name(
     tiny_model: Path, tiny_classifier: Classifier, make_record: MakeRecord, tmp_path: Path
 ) -> None:
     path = make_record(tmp_path / "in", seconds=15)
-    action = lambda: list(annotate([path], tmp_path, tiny_model, lead="aVR"))  # noqa: E731
-    assert "'aVR'" in error_line(action)
+    text = refused([path], tmp_path, tiny_model, lead="aVR")
+    assert "'aVR'" in text
     (one,) = annotate([path], tmp_path / "out", tiny_model, lead="V1")
     beats = tiny_classifier.find_beats(read_record(path), "V1")
     wanted = np.array(BEAT_CLASSES)[tiny_classifier.probabilities(beats).argmax(axis=1)]
@@ -121,14 +126,14 @@ def test_a_folder_that_cannot_be_written(
 ) -> None:
     path = make_record(tmp_path / "in", seconds=15)
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
-    action = lambda: list(annotate([path], tmp_path / "file" / "out", tiny_model))  # noqa: E731
-    assert "cannot write" in error_line(action)
+    text = refused([path], tmp_path / "file" / "out", tiny_model)
+    assert "cannot write" in text
 
 
 def test_a_model_that_is_not_there(make_record: MakeRecord, tmp_path: Path) -> None:
     path = make_record(tmp_path / "in", seconds=15)
-    action = lambda: list(annotate([path], tmp_path / "out", tmp_path / "none"))  # noqa: E731
-    assert "no model folder" in error_line(action)
+    text = refused([path], tmp_path / "out", tmp_path / "none")
+    assert "no model folder" in text
 
 
 def test_an_annotation_replaces_the_one_before(tmp_path: Path) -> None:

@@ -87,6 +87,17 @@ def test_lead_and_source_are_chosen(classifier: Classifier, record: Record) -> N
     assert "'aVR'" in error_line(lambda: classifier.predict(record, "aVR"))
 
 
+def test_what_the_user_should_know_reaches_table_and_case(
+    classifier: Classifier, make_record: MakeRecord, tmp_path: Path
+) -> None:
+    record = read_record(make_record(tmp_path, leads=("V5", "V1"), annotate=False))
+    notes = classifier.predict(record).attrs["notes"]
+    assert [note.split(": ")[1] for note in notes] == ["using V5", "R peaks are detected"]
+    case = classifier.explain(record, V_BEAT, method="grad-cam")
+    assert case.notes == notes
+    assert explain(classifier, record, V_BEAT, "grad-cam", lead="V1").lead.name == "V1"
+
+
 def test_a_calibrated_model_says_how_far_it_can_be_trusted(
     shipped: Classifier, record: Record
 ) -> None:

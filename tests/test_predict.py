@@ -27,6 +27,7 @@ import predict
 from arrhythmia.classifier import DEFAULT_MODEL
 from arrhythmia.explain.choice import EXCERPT_SAMPLE, SAMPLE
 from arrhythmia.explain.explanation import DEFAULT_METHOD, METHOD_NAMES, PARTS
+from arrhythmia.explain.summary import WITHHELD
 from arrhythmia.explain.wording import DISCLAIMER, NO_CLASS, NOT_CALIBRATED
 from arrhythmia.interface import Classifier
 from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES
@@ -286,6 +287,7 @@ def test_a_beat_that_cannot_be_read_gets_no_class_anywhere(
     assert (facts["assessable"], facts["refer"]) == (False, True)
     assert facts["headline"] == "Not assessable: a flat line"
     assert facts["sentence"] == NO_CLASS
+    assert {facts[name] for name in WITHHELD} == {None}
 
     result = run(*options, "--html", "flat.html", model=DEFAULT_MODEL)
     assert result.code == 0, result.err
@@ -304,7 +306,8 @@ def test_a_beat_that_cannot_be_read_gets_no_class_anywhere(
     start = page.index('id="data">') + len('id="data">')
     data = json.loads(page[start : page.index("</script>", start)])
     assert (data["letter"], data["heading"]) == ("?", facts["headline"])
-    assert data["sentence"] == NO_CLASS
+    assert (data["winner"], data["probabilities"]) == (None, {})
+    assert {reasons["sentence"] for reasons in data["reasons"].values()} == {NO_CLASS}
     assert not any(name in data["heading"] for name in CLASS_NAMES.values())
 
 
@@ -340,6 +343,7 @@ def test_one_reading_of_the_network_gives_one_class(
 
 BAD_OPTIONS = {
     "unknown record": ("--record nowhere", ["'nowhere'"]),
+    "record without a name": ("--record=", ["name or a path", "''"]),
     "no database": ("--data-dir empty", ["'empty'", "download"]),
     "beat too great": ("--record SYN --beat 9999", ["9999", "0 to 21"]),
     "negative beat": ("--record SYN --beat -1", ["-1", "0 to 21"]),

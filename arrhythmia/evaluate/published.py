@@ -46,7 +46,3 @@ PUBLISHED: Final = (
     Published("adversarial CNN", "Zhang 2021",
               None, 0.844, 0.934, None, None, "published; choice of model not stated"),
 )  # fmt: skip
-
-PUBLIC_CNN_LSTM: Final = {"accuracy": 0.94, "V": {"sensitivity": 0.62, "ppv": 0.92}}
-"""A public CNN + LSTM that is given one beat without RR intervals and tells N, V, F and E apart.
-It was very probably measured on `arrhythmia.mitdb.FIVE_RECORDS` alone."""

@@ -9,14 +9,33 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from arrhythmia.classifier import Classifier
+    from arrhythmia.explain.case import Case
+    from arrhythmia.records import Record
 
 
 class _ExplainPackage(ModuleType):
-    def __call__(self, *args: object, **kwargs: object) -> object:
-        """Give `arrhythmia.explain.case.explain_beat` of the same arguments."""
+    def __call__(
+        self,
+        classifier: Classifier,
+        record: Record,
+        beat: int,
+        method: str | None = None,
+        target_class: str | None = None,
+        lead: str | None = None,
+        source: str | None = None,
+    ) -> Case:
+        """Explain the class of one beat; see `arrhythmia.interface.Classifier.explain`."""
         from arrhythmia.explain.case import explain_beat
+        from arrhythmia.explain.explanation import DEFAULT_METHOD
 
-        return explain_beat(*args, **kwargs)
+        return explain_beat(
+            classifier, record, beat, beats=classifier.find_beats(record, lead, source),
+            method=method or DEFAULT_METHOD, target_class=target_class,
+        )  # fmt: skip
 
 
 sys.modules[__name__].__class__ = _ExplainPackage

@@ -262,7 +262,7 @@ def explain_beat(
     every_view : bool
         Also explain it by every method for every class, as the page shows it.
     notes : tuple of str
-        What the user should know besides.
+        What the user should know besides what record and beats tell.
 
     Raises
     ------
@@ -299,7 +299,7 @@ def explain_beat(
         target_class=target_class,
         explanations=explanations,
         reasons_for=find_reasons(classifier, beats, beat, list(classes)),
-        notes=notes,
+        notes=(*notes, *record.notes, *beats.notes),
     )
 
 

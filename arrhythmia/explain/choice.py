@@ -54,7 +54,7 @@ class Choice:
     beat : int
         The one chosen, from 0.
     notes : tuple of str
-        What the user should know.
+        What the user should know besides the notes of record and beats.
     """
 
     record: Record
@@ -93,7 +93,6 @@ def choose_beat(
     """
     record, notes, sample = _read(name, data_dir, settings)
     beats = find_beats(record, settings.beats, lead)
-    notes += beats.notes
     if place.beat is not None:
         check_beat(beats, place.beat)
         return Choice(record, beats, place.beat, notes)
@@ -121,18 +120,18 @@ def choose_beat(
 def _read(
     name: str | Path | None, data_dir: str | Path | None, settings: ModelSettings
 ) -> tuple[Record, tuple[str, ...], float]:
-    """Record, what to know about it, and the sample where a beat is shown by default."""
+    """Record, what to know of the choice, and the sample where a beat is shown by default."""
     if name is None and data_dir is not None:
         require_database(data_dir)
     if str(name) == EXCERPT_NAME or (name is None and not has_database(data_dir)):
         record = read_record(EXCERPT_NAME)
         missing = f"the database is not in '{find_data_dir(data_dir)}': {GET_IT}"
-        return record, ((missing,) if name is None else ()) + record.notes, EXCERPT_SAMPLE
-    record = read_record(name or SAMPLE_RECORD, data_dir)
+        return record, (missing,) if name is None else (), EXCERPT_SAMPLE
+    record = read_record(SAMPLE_RECORD if name is None else name, data_dir)
     trained_on = settings.training.get("records", ())
-    notes = record.notes
+    notes: tuple[str, ...] = ()
     if record.name in trained_on:
-        notes += (f"record {record.name} was in the training data of this model",)
+        notes = (f"record {record.name} was in the training data of this model",)
     elif name is None and trained_on:
-        notes += (f"a sample beat of record {record.name}, a patient the model never saw",)
+        notes = (f"a sample beat of record {record.name}, a patient the model never saw",)
     return record, notes, SAMPLE if name is None else len(record) / 2

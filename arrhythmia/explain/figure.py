@@ -21,7 +21,7 @@ from arrhythmia.drawing import (
 )
 from arrhythmia.explain.explanation import METHOD_NAMES, Explanation
 from arrhythmia.explain.panels import NOT_READABLE, plot_evidence, plot_tachogram
-from arrhythmia.explain.wording import empty_words, shares_words, wave_names
+from arrhythmia.explain.wording import DISCLAIMER, empty_words, shares_words, wave_names
 from arrhythmia.files import whole_file
 from arrhythmia.labels import SYMBOL_CLASS
 
@@ -42,25 +42,15 @@ LETTERS, BOLD_LETTERS = 13, 9
 """Characters of text below the drawings that go on an inch."""
 
 
-def draw_case(case: Case, show: bool = True) -> Figure:
-    """Figure of a beat: ECG paper, sentences, tachogram, bars of evidence.
-
-    Parameters
-    ----------
-    case : Case
-    show : bool
-        Whether it will be shown in a window or a notebook; if not, no display is needed.
-    """
-    if not show:
-        import matplotlib
-
-        matplotlib.use("Agg")
+def draw_case(case: Case) -> Figure:
+    """Figure of a beat: ECG paper, sentences, tachogram, bars of evidence, notes."""
     ax = plot_explained_beat(case)
     figure = ax.figure
     wide, tall = figure.get_size_inches()
     wide = max(wide, 9.0)
     bold = textwrap.wrap(case.sentences[0], int(BOLD_LETTERS * wide))
-    rest = [*case.sentences[1:], *case.trust]
+    notes = [f"Note: {note}." for note in case.notes]
+    rest = [*case.sentences[1:], *case.trust, *notes, DISCLAIMER]
     plain = [line for part in rest for line in textwrap.wrap(part, int(LETTERS * wide))]
     words, panels = 0.25 * (len(bold) + len(plain)) + 0.2, 2.9
     figure.set_size_inches(wide, tall + panels + words)

@@ -26,6 +26,7 @@ from arrhythmia.explain.page_figures import (
     plain,
     tachogram,
 )
+from arrhythmia.explain.reasons import Reasons
 from arrhythmia.explain.waves import WAVES
 from arrhythmia.explain.wording import (
     DISCLAIMER,
@@ -38,7 +39,7 @@ from arrhythmia.explain.wording import (
 )
 from arrhythmia.files import whole_file
 from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES, SYMBOL_CLASS
-from arrhythmia.sequences import beat_ratios
+from arrhythmia.sequences import beat_ratios, irregularity
 
 TEMPLATE = Path(__file__).with_name("page.html")
 DOT_MM = 0.12
@@ -88,25 +89,22 @@ def page_data(case: Case) -> dict:
         "start": {"method": case.method, "class": case.target_class},
         "assessable": case.assessable,
         "letter": case.letter(case.beat),
-        "winner": case.called,
+        "winner": case.called if case.assessable else None,
         "methods": {m: METHOD_NAMES[m] for m in methods},
         "classes": dict(CLASS_NAMES),
         "colors": CLASS_COLORS,
         "heading": case.headline.removeprefix(f"{case.called} – "),
-        "sentence": case.sentence,
         "reference": reference,
         "reference_differs": reference_differs,
         "where": f"record {case.record.name} · lead {case.lead.name} · beat {case.beat} of "
         f"{len(case.beats)} (from 0) · {clock(case.seconds, 3)}",
-        "probabilities": dict(zip(BEAT_CLASSES, plain(case.probabilities[case.beat]), strict=True)),
+        "probabilities": _probabilities(case),
         "confidence": case.trust,
         "notes": list(case.notes),
         "disclaimer": DISCLAIMER,
         "parts": list(PARTS),
         "waves": [WAVES[i] for i in explanation.waves.of_samples(len(explanation.samples))],
-        "reasons": {
-            c: {"sentence": sentence(r), "what_if": what_if(r)} for c, r in case.reasons_for.items()
-        },
+        "reasons": {c: _reasons(case, r) for c, r in case.reasons_for.items()},
         "explanations": {
             m: {c: _evidence(e) for (k, c), e in case.explanations.items() if k == m}
             for m in methods
@@ -124,6 +122,18 @@ def page_data(case: Case) -> dict:
         "heat": _heat_scale(),
         "dots": _dots(case),
     }
+
+
+def _probabilities(case: Case) -> dict[str, float]:
+    """Of each class; none where the signal cannot be read."""
+    row = case.probabilities[case.beat]
+    return dict(zip(BEAT_CLASSES, plain(row), strict=True)) if case.assessable else {}
+
+
+def _reasons(case: Case, reasons: Reasons) -> dict:
+    if not case.assessable:
+        return {"sentence": case.sentence, "what_if": []}
+    return {"sentence": sentence(reasons), "what_if": what_if(reasons)}
 
 
 def _evidence(explanation: Explanation) -> dict:
@@ -146,7 +156,8 @@ def _rr_rows(case: Case) -> list[dict]:
     """What the network is told of the timing of the beat, before limits and logarithms."""
     beats, beat = case.beats, case.beat
     similarity = float(beats.p_wave_similarity[beat])
-    values = rr_values(beat_ratios(beats)[beat], similarity)
+    irregular = float(irregularity(beats.rr_pre)[beat])
+    values = rr_values(beat_ratios(beats)[beat], irregular, similarity)
     return [{"name": n, "value": v} for n, v in zip(RR_NAMES, values, strict=True)]
 
 

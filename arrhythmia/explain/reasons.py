@@ -40,13 +40,14 @@ class Move:
         Smallest move, later if positive, that gives the beat another class; None if none does.
     to_class : str, optional
         That other class.
-    reach_s : float
-        How far it was moved, at most `FARTHEST_S`; 0 for the first and the last beat.
+    earliest_s, latest_s : float
+        How far it was moved either way, at most `FARTHEST_S`; 0 for the first and the last beat.
     """
 
     seconds: float | None
     to_class: str | None
-    reach_s: float
+    earliest_s: float
+    latest_s: float
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,9 @@ class Reasons:
     move : Move
         What moving it in time does to its class.
     without_qrs, without_timing : float, optional
-        Part of the probability of the target class lost with the QRS of the template beat in place
-        of its own, and with all beats on time; None for N, which is the template beat on time.
+        Probability of the target class, in the run that has the beat in the middle, with the QRS of
+        the template beat in place of its own, and with all beats on time; None for N, which is the
+        template beat on time.
     """
 
     target_class: str
@@ -128,7 +130,7 @@ def find_reasons(
         "p_wave_similarity": float(beats.p_wave_similarity[beat]),
         "move": smallest_move(classifier, beats, beat),
     }
-    return {c: Reasons(c, **measured, **_lost(classifier, beats, beat, c)) for c in classes}
+    return {c: Reasons(c, **measured, **_without(classifier, beats, beat, c)) for c in classes}
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:
@@ -137,17 +139,16 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.corrcoef(first, second)[0, 1])
 
 
-def _lost(classifier: Classifier, beats: Beats, beat: int, target_class: str) -> dict:
-    """Part of the probability lost without the own QRS, and without the timing."""
+def _without(classifier: Classifier, beats: Beats, beat: int, target_class: str) -> dict:
+    """Probability of a class without the own QRS, and without the timing."""
     if target_class == "N":
         return {"without_qrs": None, "without_timing": None}
     comparison = compare_with_reference(classifier, beats, beat, target_class)
     samples, inputs, run, _ = comparison.sizes
-    kept = np.ones((3, samples + inputs + 2 * run))
-    kept[1, :samples][comparison.waves.of_samples(samples) == WAVES.index("QRS")] = 0
-    kept[2, samples : samples + inputs] = kept[2, samples + inputs + run :] = 0
-    whole, *without = expit(log_odds(classifier, comparison, kept))
-    qrs, timing = (float(np.clip(1 - p / whole, 0, 1)) for p in without)
+    kept = np.ones((2, samples + inputs + 2 * run))
+    kept[0, :samples][comparison.waves.of_samples(samples) == WAVES.index("QRS")] = 0
+    kept[1, samples : samples + inputs] = kept[1, samples + inputs + run :] = 0
+    qrs, timing = map(float, expit(log_odds(classifier, comparison, kept)))
     return {"without_qrs": qrs, "without_timing": timing}
 
 
@@ -173,11 +174,11 @@ def smallest_move(classifier: Classifier, beats: Beats, beat: int) -> Move:
     classes = _classes_when_moved(classifier, beats, beat, moves)
     still = int(np.argmin(np.abs(moves)))
     changed = classes != classes[still]
-    reach = float(np.abs(moves).max())
+    reach = -float(moves[0]), float(moves[-1])
     if not changed.any():
-        return Move(None, None, reach)
+        return Move(None, None, *reach)
     nearest = int(np.argmin(np.where(changed, np.abs(moves), np.inf)))
-    return Move(float(moves[nearest]), BEAT_CLASSES[classes[nearest]], reach)
+    return Move(float(moves[nearest]), BEAT_CLASSES[classes[nearest]], *reach)
 
 
 def _classes_when_moved(

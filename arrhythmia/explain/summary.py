@@ -27,8 +27,13 @@ from arrhythmia.labels import (
 )
 from arrhythmia.predictions import SET_CLASSES
 
-BEFORE_LABEL = 13
+LABEL_WIDTH = 13
 """Characters of the labels before measurements."""
+WITHHELD = (
+    "class", "class_name", "probability", "groupings", "explained_class", "evidence", "what_if",
+    "explanation_note",
+)  # fmt: skip
+"""What the dictionary does not say of a beat where the signal cannot be read."""
 
 
 def as_dict(case: Case, files: Mapping[str, str]) -> dict:
@@ -39,6 +44,12 @@ def as_dict(case: Case, files: Mapping[str, str]) -> dict:
     case : Case
     files : mapping
         ``"figure"`` and, where there is one, ``"page"`` to where they are.
+
+    Returns
+    -------
+    dict
+        Where the signal cannot be read, class and reasons are None; ``probabilities`` and
+        ``measured`` are what the network and the measurements give all the same.
     """
     reference = None
     if case.symbol:
@@ -46,6 +57,7 @@ def as_dict(case: Case, files: Mapping[str, str]) -> dict:
         known_class = SYMBOL_CLASS.get(case.symbol)
         reference = {"symbol": case.symbol, "name": name, "class": known_class}
     explanation = case.explanation
+    withheld = dict.fromkeys(() if case.assessable else WITHHELD)
     return {
         "record": case.record.name,
         "lead": case.lead.name,
@@ -80,7 +92,7 @@ def as_dict(case: Case, files: Mapping[str, str]) -> dict:
         **files,
         "notes": list(case.notes),
         "disclaimer": DISCLAIMER,
-    }
+    } | withheld
 
 
 def as_text(case: Case, files: Mapping[str, str]) -> str:
@@ -122,7 +134,7 @@ def _measurements(case: Case) -> list[str]:
         "RR after": _interval(case.rr_after, case.median_rr),
         "heart rate": f"{rates} (median)",
     }
-    return [f"{label:{BEFORE_LABEL}}{fact}" for label, fact in facts.items()]
+    return [f"{label:{LABEL_WIDTH}}{fact}" for label, fact in facts.items()]
 
 
 def _groupings(case: Case) -> dict[str, dict[str, float]]:

@@ -1,6 +1,6 @@
 """What is said of a beat, worded once: text, JSON, figure, page and notebook take it from here.
 
-The functions take what was measured and give words. They compute nothing.
+The functions take what was measured and give words.
 """
 
 from __future__ import annotations
@@ -166,8 +166,10 @@ def what_if(reasons: Reasons) -> list[str]:
     r = reasons
     sentences = [_move_words(r.move, r.called)]
     if r.without_qrs is not None:
-        sentences.append(f"with this patient's usual QRS in its place {_loses(r.without_qrs, r)}")
-        sentences.append(f"with all beats on time {_loses(r.without_timing, r)}")
+        sentences.append(
+            f"with this patient's usual QRS in its place {_would_be(r.without_qrs, r)}"
+        )
+        sentences.append(f"with all beats on time {_would_be(r.without_timing, r)}")
     return sentences
 
 
@@ -180,13 +182,16 @@ def _move_words(move: Move, called: str) -> str:
     if move.seconds is not None:
         way = "later" if move.seconds > 0 else "earlier"
         return f"would be {move.to_class} had it come {abs(move.seconds):.2f} s {way}"
-    if move.reach_s:
-        return f"no move in time of up to {move.reach_s:.2f} s makes it other than {called}"
+    if move.earliest_s or move.latest_s:
+        reach = f"from {move.earliest_s:.2f} s earlier to {move.latest_s:.2f} s later"
+        return f"no move in time {reach} makes it other than {called}"
     return "at the edge of the record, it was not moved in time"
 
 
-def _loses(part: float, r: Reasons) -> str:
-    return f"p({r.target_class}) loses {100 * part:.0f} %"
+def _would_be(probability: float, r: Reasons) -> str:
+    if not 0.005 <= probability < 0.995:  # no certainties
+        return f"p({r.target_class}) would be {'below 0.01' if probability < 0.5 else 'above 0.99'}"
+    return f"p({r.target_class}) would be {probability:.2f}"
 
 
 def wave_names(waves: Waves) -> list[str]:
@@ -195,14 +200,15 @@ def wave_names(waves: Waves) -> list[str]:
     return [name if seen.get(name, True) else f"({name})" for name in WAVES]
 
 
-def rr_values(ratios: np.ndarray, p_wave_similarity: float) -> list[str]:
+def rr_values(ratios: np.ndarray, irregularity: float, p_wave_similarity: float) -> list[str]:
     """What the network is told of the timing of a beat, before limits and logarithms.
 
     Parameters
     ----------
     ratios : ndarray of float, shape (9,)
         As `arrhythmia.sequences.rr_ratios` gives them.
-    p_wave_similarity : float
+    irregularity, p_wave_similarity : float
+        As measured.
 
     Returns
     -------
@@ -213,7 +219,7 @@ def rr_values(ratios: np.ndarray, p_wave_similarity: float) -> list[str]:
     return [
         *(f"{100 * ratio:.0f} %" for ratio in ratios[:5]),
         f"{ratios[5]:.2f} s",
-        f"{5 * max(ratios[6] - 0.2, 0):.1f} %",
+        f"{100 * irregularity:.1f} %",
         lateness,
         f"{100 * p_wave_similarity:.0f} %",
     ]

@@ -30,6 +30,7 @@ from arrhythmia.errors import InputError
 from arrhythmia.explain import wording
 from arrhythmia.explain.case import Case
 from arrhythmia.explain.figure import draw_case, heat_colors, plot_explained_beat, save_figure
+from arrhythmia.explain.wording import DISCLAIMER
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.records import Record
 
@@ -234,7 +235,7 @@ def test_a_given_axes_is_drawn_on_and_returned(case: Case) -> None:
 
 
 def test_the_figure_holds_ecg_sentences_rhythm_and_evidence(case: Case) -> None:
-    figure = draw_case(case, show=False)
+    figure = draw_case(case)
     said = all_text(figure)
     for sentence in (*case.sentences, *case.trust):
         assert sentence in said
@@ -260,7 +261,7 @@ def test_every_sentence_stands_inside_the_page(tmp_path: Path, symbols: str) -> 
 def test_a_beat_that_cannot_be_read_gets_no_class_no_heat_and_no_evidence(record: Record) -> None:
     """The figure said "not assessable", and below it the sentence of a class in bold letters."""
     case = make_case(record, 12, problems={12: FLAT})
-    figure = draw_case(case, show=False)
+    figure = draw_case(case)
     said = all_text(figure)
     ax = figure.axes[0]
     assert ax.get_title(loc="left") == "Not assessable: a flat line"
@@ -284,7 +285,7 @@ def test_the_rhythm_panel_has_the_classes_of_all_beats_classified(tmp_path: Path
     record = written_record(tmp_path, "N" * 40)
     letters = "".join("S" if i % 7 == 0 else "N" for i in range(40))
     case = make_case(record, 20, letters, problems={13: FLAT})
-    figure = draw_case(case, show=False)
+    figure = draw_case(case)
     (rhythm,) = [ax for ax in figure.axes if ax.get_title(loc="left").startswith("rhythm")]
     named = {round(float(t.xy[0]), 3): t.get_text() for t in rhythm.texts}
     wanted = {7: "S", 13: "?", 14: "S", 21: "S", 28: "S", 35: "S"}
@@ -294,14 +295,14 @@ def test_the_rhythm_panel_has_the_classes_of_all_beats_classified(tmp_path: Path
 def test_a_pause_of_six_seconds_is_one_of_six_seconds(tmp_path: Path) -> None:
     record = with_pause(written_record(tmp_path, "N" * 16), 7, 5.2)
     case = make_case(record, 8, evidence=hump())
-    figure = draw_case(case, show=False)
+    figure = draw_case(case)
     (rhythm,) = [ax for ax in figure.axes if ax.get_title(loc="left").startswith("rhythm")]
     assert np.nanmax(rhythm.lines[0].get_ydata()) == pytest.approx(6.0, abs=0.1)
 
 
 def test_the_figure_is_a_whole_png_of_readable_size(case: Case, tmp_path: Path) -> None:
     file = tmp_path / "new" / "folder" / "one.png"
-    save_figure(draw_case(case, show=False), file)
+    save_figure(draw_case(case), file)
     with Image.open(file) as image:
         image.load()
         assert image.format == "PNG"
@@ -319,3 +320,11 @@ def test_a_place_that_cannot_be_written_is_told(case: Case, tmp_path: Path) -> N
     with pytest.raises(InputError, match="is a folder"):
         save_figure(figure, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_figure_says_what_it_is_and_what_to_know(tmp_path: Path) -> None:
+    """It is passed on without the words beside it."""
+    case = make_case(written_record(tmp_path), notes=("the lead was chosen",))
+    said = [text.get_text() for ax in draw_case(case).axes for text in ax.texts]
+    assert "Note: the lead was chosen." in said
+    assert DISCLAIMER in said

@@ -208,7 +208,9 @@ def test_page_says_what_the_case_says(case: Case) -> None:
     data = page_data(case)
     assert data["heading"] == "ventricular ectopic, p = 0.90"
     assert data["letter"] == "V"
-    assert data["sentence"] == case.sentence
+    assert data["winner"] == "V"
+    assert data["probabilities"]["V"] == pytest.approx(0.9)
+    assert data["reasons"][case.target_class]["sentence"] == case.sentence
     assert data["confidence"] == case.trust
     assert data["notes"] == ["a note"]
     assert data["reference"] == "V, premature ventricular contraction (class V)"
@@ -244,7 +246,8 @@ def test_a_beat_that_cannot_be_read_is_given_no_class(unreadable: Case, written:
     data = read_data(page)
     assert data["heading"] == "Not assessable: a flat line"
     assert data["letter"] == "?"
-    assert data["sentence"] == NO_CLASS
+    assert (data["winner"], data["probabilities"]) == (None, {})
+    assert all(r == {"sentence": NO_CLASS, "what_if": []} for r in data["reasons"].values())
     assert not data["assessable"]
     assert data["confidence"] == [f"Refer to a cardiologist: {FLAT}."]
     letters = {a["x"]: a["text"] for a in data["figures"]["ecg"]["layout"]["annotations"]}

@@ -72,7 +72,7 @@ def test_the_first_and_the_last_beat_are_not_moved(beats: Beats) -> None:
     for beat in (0, len(beats) - 1):
         reasons = reasons_of(clock(0.8), beats, beat)
         assert reasons.move.seconds is None
-        assert reasons.move.reach_s == 0
+        assert (reasons.move.earliest_s, reasons.move.latest_s) == (0, 0)
         assert what_if(reasons)[0].startswith("at the edge of the record")
 
 
@@ -86,7 +86,9 @@ def test_a_class_that_the_beat_does_not_have_is_not_claimed(beats: Beats) -> Non
 def test_a_class_that_no_move_changes_is_told_so(beats: Beats) -> None:
     reasons = reasons_of(clock(1e-3), beats, 12)
     assert reasons.move.seconds is None
-    assert 0.3 < reasons.move.reach_s <= 0.6
+    nearest = 0.25  # no beat is moved nearer to another than this
+    assert reasons.move.earliest_s == pytest.approx(beats.rr_pre[12] - nearest, abs=0.011)
+    assert reasons.move.latest_s == pytest.approx(min(beats.rr_post[12] - nearest, 0.6), abs=0.011)
     assert what_if(reasons)[0].endswith("makes it other than N")
 
 
@@ -94,9 +96,10 @@ def test_what_timing_alone_decides_is_lost_without_it_and_not_without_the_qrs(
     beats: Beats,
 ) -> None:
     reasons = reasons_of(clock(0.8), beats, 12)
-    assert reasons.without_timing > 0.5
-    assert reasons.without_qrs == pytest.approx(0, abs=1e-5)
-    assert "p(S) loses 0 %" in what_if(reasons)[1]
+    given = clock(0.8).probabilities(beats)[12, BEAT_CLASSES.index("S")]
+    assert reasons.without_timing < 0.5 < given
+    assert reasons.without_qrs == pytest.approx(given, abs=1e-5)
+    assert what_if(reasons)[2].startswith("with all beats on time p(S) would be 0.")
 
 
 def company() -> Classifier:

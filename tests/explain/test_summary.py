@@ -72,7 +72,12 @@ def test_the_dictionary_tells_beat_and_class(case: Case) -> None:
     assert list(facts["evidence_percent"]) == list(PARTS)
     assert list(facts["evidence_rr_inputs"]) == list(RR_NAMES)
     assert facts["measured"]["qrs_s"] == REASONS.qrs_s
-    assert facts["measured"]["move"] == {"seconds": 0.12, "to_class": "N", "reach_s": 0.6}
+    assert facts["measured"]["move"] == {
+        "seconds": 0.12,
+        "to_class": "N",
+        "earliest_s": 0.6,
+        "latest_s": 0.6,
+    }
 
 
 def test_probabilities_sum_to_one_in_every_grouping(case: Case) -> None:

@@ -27,7 +27,9 @@ from arrhythmia.explain.wording import (
 )
 from arrhythmia.sequences import RR_INPUTS, rr_ratios
 
-WIDE = Reasons("V", "V", 0.16, 0.09, 0.3, 0.38, 1.0, 0.03, 0.9, Move(0.21, "N", 0.6), 0.9, 0.4)
+WIDE = Reasons(
+    "V", "V", 0.16, 0.09, 0.3, 0.38, 1.0, 0.03, 0.9, Move(0.21, "N", 0.6, 0.6), 0.1, 0.999
+)
 
 
 def test_the_sentence_of_the_issue() -> None:
@@ -69,20 +71,23 @@ def test_classes_told_by_timing_begin_with_it() -> None:
 @pytest.mark.parametrize(
     ("move", "words"),
     [
-        (Move(0.21, "N", 0.6), "would be N had it come 0.21 s later"),
-        (Move(-0.05, "S", 0.6), "would be S had it come 0.05 s earlier"),
-        (Move(None, None, 0.54), "no move in time of up to 0.54 s makes it other than V"),
-        (Move(None, None, 0.0), "at the edge of the record, it was not moved in time"),
+        (Move(0.21, "N", 0.6, 0.6), "would be N had it come 0.21 s later"),
+        (Move(-0.05, "S", 0.6, 0.6), "would be S had it come 0.05 s earlier"),
+        (
+            Move(None, None, 0.15, 0.54),
+            "no move in time from 0.15 s earlier to 0.54 s later makes it other than V",
+        ),
+        (Move(None, None, 0.0, 0.0), "at the edge of the record, it was not moved in time"),
     ],
 )
 def test_a_move_is_told_as_it_was_found(move: Move, words: str) -> None:
     assert what_if(replace(WIDE, move=move))[0] == words
 
 
-def test_what_is_lost_is_told_for_all_classes_but_n() -> None:
+def test_what_the_class_would_be_without_is_told_for_all_but_n() -> None:
     assert what_if(WIDE)[1:] == [
-        "with this patient's usual QRS in its place p(V) loses 90 %",
-        "with all beats on time p(V) loses 40 %",
+        "with this patient's usual QRS in its place p(V) would be 0.10",
+        "with all beats on time p(V) would be above 0.99",
     ]
     normal = replace(WIDE, target_class="N", called="N", without_qrs=None, without_timing=None)
     assert len(what_if(normal)) == 1
@@ -145,7 +150,7 @@ def test_timing_is_told_without_the_limits_of_the_network() -> None:
         np.array([pause]), np.array([1.0]), 0.8, np.array([0.8]), np.array([0.8]),
         np.array([irregular]), np.array([0.37]),
     )  # fmt: skip
-    values = dict(zip(RR_NAMES, rr_values(ratios[0], 0.37), strict=True))
+    values = dict(zip(RR_NAMES, rr_values(ratios[0], irregular, 0.37), strict=True))
     assert values["RR before, between the centres of the QRS"] == "6.00 s"
     assert values["RR before, against the record's mean"] == "750 %"
     assert values["irregularity of the 21 beats around"] == "80.0 %"
