@@ -37,8 +37,19 @@ def _command(commands: argparse._SubParsersAction, name: str, text: str) -> Pars
 
 
 def _add_download(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "download", "fetch the MIT-BIH database, checking every file")
-    add_data_dir(parser)
+    parser = _command(commands, "download", "fetch a database, checking every file")
+    parser.add_argument(
+        "database",
+        nargs="?",
+        choices=("mitdb", "svdb"),
+        default="mitdb",
+        help="MIT-BIH Arrhythmia (default), or Supraventricular Arrhythmia, records 800 to 855",
+    )
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="where to put it (default: MITDB_DIR or mitdb/, SVDB_DIR or svdb/)",
+    )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--url", metavar="URL", help="another server than PhysioNet")
     source.add_argument("--from", dest="from_dir", metavar="DIR", help="a copy on this computer")
@@ -46,11 +57,13 @@ def _add_download(commands: argparse._SubParsersAction) -> None:
 
 
 def download(options: argparse.Namespace) -> None:
-    """Fetch the database."""
-    from arrhythmia.download import DEFAULT_URL, download_database
+    """Fetch a database."""
+    from arrhythmia.download import download_database
+    from arrhythmia.svdb import find_svdb_dir
 
-    folder = find_data_dir(options.data_dir)
-    report = download_database(folder, options.url or DEFAULT_URL, options.from_dir)
+    find = find_svdb_dir if options.database == "svdb" else find_data_dir
+    folder = find(options.data_dir)
+    report = download_database(folder, options.url, options.from_dir, database=options.database)
     print(
         f"{report.fetched} files fetched, {report.replaced} replaced, {report.present} already "
         f"there: the database is in '{report.folder}'"

@@ -1,4 +1,4 @@
-"""Fetching the MIT-BIH Arrhythmia Database, every file checked against its SHA-256."""
+"""Fetching the databases, every file checked against its SHA-256."""
 
 from __future__ import annotations
 
@@ -17,8 +17,15 @@ from tqdm import tqdm
 from arrhythmia.errors import InputError
 from arrhythmia.files import shipped
 
-DEFAULT_URL: Final = "https://physionet.org/files/mitdb/1.0.0/"
-CHECKSUMS: Final = shipped("mitdb") / "SHA256SUMS.txt"
+URLS: Final = {
+    "mitdb": "https://physionet.org/files/mitdb/1.0.0/",
+    "svdb": "https://physionet.org/files/svdb/1.0.0/",
+}
+"""Database to where PhysioNet has it."""
+
+CHECKSUMS: Final = {name: shipped(name) / "SHA256SUMS.txt" for name in URLS}
+"""Database to the list of its files."""
+
 TIMEOUT_S = 30
 """Seconds without an answer after which a server counts as not reachable."""
 
@@ -55,9 +62,10 @@ class DownloadReport:
 
 def download_database(
     folder: str | Path,
-    url: str = DEFAULT_URL,
+    url: str | None = None,
     from_dir: str | Path | None = None,
     progress: bool = True,
+    database: str = "mitdb",
 ) -> DownloadReport:
     """Fetch the records that are missing or damaged; afterwards all of them are right.
 
@@ -68,12 +76,15 @@ def download_database(
     ----------
     folder : str or Path
         Where to put the files. Made where it is missing.
-    url : str
-        Folder on a server, http or https. Not used when ``from_dir`` is given.
+    url : str, optional
+        Folder on a server, http or https; by default PhysioNet's. Not used when ``from_dir`` is
+        given.
     from_dir : str or Path, optional
         A copy on this computer, to be taken instead of a server.
     progress : bool
         Show a progress bar over the files on stderr.
+    database : str
+        A key of `URLS`.
 
     Returns
     -------
@@ -86,21 +97,26 @@ def download_database(
         wrong twice, the local copy is missing or incomplete, or the folder cannot be written.
     """
     if from_dir is None:
-        base, downloader, retries = _server(url), _from_server, 1
+        base, downloader, retries = _server(URLS[database] if url is None else url), _from_server, 1
     else:
         base, downloader, retries = _local(from_dir), _from_folder, 0
     pooch.get_logger().setLevel("WARNING")  # it would write a line per file over the bar
-    checksums = read_checksums()
+    checksums = read_checksums(database)
     source = pooch.Pooch(Path(folder).absolute(), base, checksums, retry_if_failed=retries)
     actions: Counter[str] = Counter()
-    with tqdm(checksums, desc="mitdb", unit="file", disable=not progress) as names:
+    with tqdm(checksums, desc=database, unit="file", disable=not progress) as names:
         for name in names:
             actions[_fetch(source, name, downloader)] += 1
     return DownloadReport(Path(folder), actions["download"], actions["update"], actions["fetch"])
 
 
-def read_checksums() -> dict[str, str]:
-    """Read the list of the database's files.
+def read_checksums(database: str = "mitdb") -> dict[str, str]:
+    """Read the list of a database's files.
+
+    Parameters
+    ----------
+    database : str
+        A key of `URLS`.
 
     Returns
     -------
@@ -112,12 +128,13 @@ def read_checksums() -> dict[str, str]:
     InputError
         If the list is missing or damaged.
     """
+    file = CHECKSUMS[database]
     try:
-        lines = CHECKSUMS.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8").splitlines()
         return {name: f"sha256:{digest}" for digest, name in map(str.split, lines)}
     except (OSError, ValueError) as error:
         raise InputError(
-            f"cannot read the checksums '{CHECKSUMS}': get this file again from the repository"
+            f"cannot read the checksums '{file}': get this file again from the repository"
         ) from error
 
 
@@ -147,7 +164,7 @@ def _server(url: str) -> str:
         right = False
     if not right:
         raise InputError(
-            f"'{url}' is not an http or https address: give one like {DEFAULT_URL}, "
+            f"'{url}' is not an http or https address: give one like {URLS['mitdb']}, "
             "or a copy on this computer with --from DIR"
         )
     return url.rstrip("/") + "/"

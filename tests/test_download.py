@@ -18,6 +18,7 @@ from conftest import error_line
 from arrhythmia import download
 from arrhythmia.download import DownloadReport, download_database, read_checksums
 from arrhythmia.mitdb import DS1, DS2, PACED, RECORD_SUFFIXES
+from arrhythmia.svdb import SVDB
 
 FILES = {
     f"{record}{suffix}": f"{record}{suffix} ".encode() * 50
@@ -25,7 +26,7 @@ FILES = {
     for suffix in RECORD_SUFFIXES
 }
 ALWAYS = 9
-REAL_CHECKSUMS = download.CHECKSUMS
+REAL_CHECKSUMS = dict(download.CHECKSUMS)
 
 
 class Server(ThreadingHTTPServer):
@@ -72,7 +73,7 @@ def small_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [f"{hashlib.sha256(content).hexdigest()} {name}" for name, content in FILES.items()]
     checksums = tmp_path / "SHA256SUMS.txt"
     checksums.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    monkeypatch.setattr(download, "CHECKSUMS", checksums)
+    monkeypatch.setitem(download.CHECKSUMS, "mitdb", checksums)
     monkeypatch.setattr(download, "TIMEOUT_S", 5)
     monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda _: None))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -312,27 +313,44 @@ def test_pooch_logs_nothing(server: Server, folder: Path, caplog: pytest.LogCapt
 @pytest.mark.parametrize("text", [None, "no checksum here\n", "0\n"])
 def test_list_of_checksums_missing_or_damaged(folder: Path, text: str | None) -> None:
     if text is None:
-        download.CHECKSUMS.unlink()
+        download.CHECKSUMS["mitdb"].unlink()
     else:
-        download.CHECKSUMS.write_text(text, encoding="utf-8")
-    assert f"cannot read the checksums '{download.CHECKSUMS}'" in error_of(folder)
+        download.CHECKSUMS["mitdb"].write_text(text, encoding="utf-8")
+    assert f"cannot read the checksums '{download.CHECKSUMS['mitdb']}'" in error_of(folder)
 
 
 def test_list_of_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "CHECKSUMS", REAL_CHECKSUMS)
+    monkeypatch.setitem(download.CHECKSUMS, "mitdb", REAL_CHECKSUMS["mitdb"])
     checksums = read_checksums()
     records = DS1 + DS2 + PACED
     assert len(records) == 48
     assert set(checksums) == {record + suffix for record in records for suffix in RECORD_SUFFIXES}
-    assert len(REAL_CHECKSUMS.read_text(encoding="utf-8").splitlines()) == 144
+    assert len(REAL_CHECKSUMS["mitdb"].read_text(encoding="utf-8").splitlines()) == 144
     digests = [digest.removeprefix("sha256:") for digest in checksums.values()]
     assert all(len(bytes.fromhex(digest)) == 32 for digest in digests)
 
 
 @pytest.mark.database
 def test_list_matches_the_records(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "CHECKSUMS", REAL_CHECKSUMS)
+    monkeypatch.setitem(download.CHECKSUMS, "mitdb", REAL_CHECKSUMS["mitdb"])
     checksums = read_checksums()
     for suffix in RECORD_SUFFIXES:
         content = (data_dir / f"100{suffix}").read_bytes()
         assert checksums[f"100{suffix}"] == f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def test_list_of_svdb() -> None:
+    assert set(read_checksums("svdb")) == {r + suffix for r in SVDB for suffix in RECORD_SUFFIXES}
+    assert len(SVDB) == 39 and max(SVDB) == "855"  # the others are kept for a test
+
+
+def test_svdb_is_fetched_by_its_own_list(
+    copy: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only = copy / "100.dat"
+    line = f"{hashlib.sha256(only.read_bytes()).hexdigest()} {only.name}"
+    (copy / "sums").write_text(line, encoding="utf-8")
+    monkeypatch.setitem(download.CHECKSUMS, "svdb", copy / "sums")
+    report = download_database(folder, from_dir=copy, progress=False, database="svdb")
+    assert report == DownloadReport(folder, fetched=1, replaced=0, present=0)
+    assert contents(folder) == {only.name: only.read_bytes()}
