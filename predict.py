@@ -22,7 +22,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from arrhythmia.classifier import read_settings
 from arrhythmia.cli import (
     Parser,
     add_data_dir,
@@ -36,6 +35,7 @@ from arrhythmia.explain.choice import Place, choose_beat
 from arrhythmia.explain.explanation import DEFAULT_METHOD, METHOD_NAMES
 from arrhythmia.files import check_writable
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.model_settings import read_settings
 from arrhythmia.records import EXCERPT_NAME
 
 PROG = "predict.py"

@@ -123,7 +123,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     """Score a model, on DS2 or by record-wise cross-validation on DS1."""
-    from arrhythmia.classifier import read_settings
+    from arrhythmia.model_settings import read_settings
 
     settings = read_settings(options.model)
     require_database(options.data_dir)
@@ -178,7 +178,7 @@ def _add_calibrate(commands: argparse._SubParsersAction) -> None:
 
 def calibrate(options: argparse.Namespace) -> None:
     """Fit confidence from cross-validation on DS1, and save it beside the model."""
-    from arrhythmia.classifier import read_settings
+    from arrhythmia.model_settings import read_settings
 
     read_settings(options.model)
     require_database(options.data_dir)

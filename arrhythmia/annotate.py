@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from arrhythmia.beats import Beats, find_beats
-from arrhythmia.classifier import DEFAULT_MODEL, Classifier, read_settings
+from arrhythmia.classifier import DEFAULT_MODEL, Classifier
 from arrhythmia.errors import InputError
 from arrhythmia.files import whole_file
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.model_settings import read_settings
 from arrhythmia.records import read_record
 
 ANNOTATOR = "ai"

@@ -7,14 +7,17 @@ model.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.ndimage import map_coordinates, median_filter
+from scipy.ndimage import map_coordinates
 
+from arrhythmia.errors import InputError
 from arrhythmia.labels import class_numbers
 from arrhythmia.r_peaks import ANNOTATED, RPeaks, locate_beats
 from arrhythmia.records import Lead, Record
+from arrhythmia.rr import mean_rr, median_around, rr_intervals
 from arrhythmia.signals import (
     BeatSettings,
     bandpass,
@@ -24,9 +27,6 @@ from arrhythmia.signals import (
     resample,
     resampling_ratio,
 )
-
-AROUND = 10
-"""Beats to each side of a beat that are its surroundings."""
 
 P_WAVE_S = (0.26, 0.07)
 """Seconds before the centre of the QRS at which the P wave may begin, and where it has ended."""
@@ -98,6 +98,9 @@ class Beats:
         See `p_wave_similarity`.
     notes : tuple of str
         What the user should know of how lead and R peaks were chosen.
+    others : tuple of ndarray of float32, each of shape (beats, samples)
+        The same beats in the record's other ECG leads; 1 is the standard deviation of the typical
+        beat there.
     """
 
     record: str
@@ -114,6 +117,7 @@ class Beats:
     rr_post: np.ndarray
     p_wave_similarity: np.ndarray
     notes: tuple[str, ...] = ()
+    others: tuple[np.ndarray, ...] = ()
 
     def __len__(self) -> int:
         return len(self.centers)
@@ -157,7 +161,28 @@ def find_beats(
     chosen = record.lead(lead)
     r_peaks = locate_beats(record, chosen, settings, source)
     beats = cut_beats(prepare_lead(chosen, settings, r_peaks), settings)
-    return replace(beats, notes=(record.lead_notes(chosen) if lead is None else ()) + r_peaks.notes)
+    return replace(
+        beats,
+        notes=(record.lead_notes(chosen) if lead is None else ()) + r_peaks.notes,
+        others=tuple(cut_other_leads(record, beats, settings)),
+    )
+
+
+def cut_other_leads(record: Record, beats: Beats, settings: BeatSettings) -> Iterator[np.ndarray]:
+    """The same beats in the record's other ECG leads, shape (beats, samples) each.
+
+    A lead that is flat or mostly invalid is left out.
+    """
+    for name in record.ecg_leads:
+        if name == beats.lead:
+            continue
+        try:
+            signal = filtered_and_resampled(record.lead(name), settings)
+        except InputError:
+            continue
+        segments = cut_segments(signal, beats.centers * settings.fs, settings)
+        scale = max(float(np.median(np.std(segments, axis=1))), 1e-9)
+        yield (segments / scale).astype(np.float32)
 
 
 def prepare_lead(lead: Lead, settings: BeatSettings, r_peaks: RPeaks) -> Prepared:
@@ -177,17 +202,21 @@ def prepare_lead(lead: Lead, settings: BeatSettings, r_peaks: RPeaks) -> Prepare
     InputError
         If the signal is flat, invalid, or shorter than one segment.
     """
-    check_lead(lead, settings)
-    ratio = resampling_ratio(lead.fs, settings)
-    signal = resample(fill_gaps(lead), ratio)
     return Prepared(
         lead.record,
         lead.name,
-        bandpass(signal, settings.fs, settings.band, settings.order),
+        filtered_and_resampled(lead, settings),
         settings.fs,
-        np.asarray(r_peaks.sample, dtype=float) * float(ratio),
+        np.asarray(r_peaks.sample, dtype=float) * float(resampling_ratio(lead.fs, settings)),
         r_peaks,
     )
+
+
+def filtered_and_resampled(lead: Lead, settings: BeatSettings) -> np.ndarray:
+    """Signal of a lead at ``settings.fs``, band-passed, shape (samples,)."""
+    check_lead(lead, settings)
+    signal = resample(fill_gaps(lead), resampling_ratio(lead.fs, settings))
+    return bandpass(signal, settings.fs, settings.band, settings.order)
 
 
 def cut_beats(prepared: Prepared, settings: BeatSettings) -> Beats:
@@ -249,34 +278,6 @@ def cut_segments(signal: np.ndarray, centers: np.ndarray, settings: BeatSettings
     return map_coordinates(signal, places[None], order=3, mode="nearest")
 
 
-def rr_intervals(centers: np.ndarray, fs: float, samples: int) -> tuple[np.ndarray, np.ndarray]:
-    """RR intervals before and after each beat.
-
-    Parameters
-    ----------
-    centers : ndarray of float, shape (beats,)
-        In samples.
-    fs : float
-        Hz.
-    samples : int
-        Length of the record, which stands for the RR interval of a single beat.
-
-    Returns
-    -------
-    rr_pre, rr_post : ndarray of float, shape (beats,)
-        Seconds. The first beat takes the interval after it also as the one before, the last beat
-        the other way round.
-    """
-    rr = (np.diff(centers) if len(centers) > 1 else np.array([samples])) / fs
-    inner = rr[: len(centers) - 1]
-    return np.concatenate([rr[:1], inner]), np.concatenate([inner, rr[-1:]])
-
-
-def mean_rr(rr_pre: np.ndarray) -> float:
-    """Mean RR interval in seconds, with pauses and double marks limited to 3 and 0.2 s."""
-    return float(np.mean(np.clip(rr_pre, 0.2, 3.0)))
-
-
 def template_beat(segments: np.ndarray, rounds: int = 3) -> np.ndarray:
     """The record's own typical beat: median of the beats that look like the median.
 
@@ -332,14 +333,3 @@ def p_wave_similarity(segments: np.ndarray, settings: BeatSettings) -> np.ndarra
     wave -= np.linspace(wave[:, 0], wave[:, -1], wave.shape[1], axis=1)
     energy = median_around(np.mean(wave**2, axis=1)) + LEAST_WAVE**2
     return np.clip(np.mean(median_around(wave) ** 2, axis=1) / energy, 0, 1)
-
-
-def median_around(values: np.ndarray) -> np.ndarray:
-    """Median of the 21 beats around each beat, in the unit of the values.
-
-    Parameters
-    ----------
-    values : ndarray, shape (beats, ...)
-    """
-    size = (2 * AROUND + 1,) + (1,) * (values.ndim - 1)
-    return median_filter(values, size, mode="mirror" if len(values) > AROUND else "nearest")

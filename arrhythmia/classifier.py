@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,9 +13,10 @@ from arrhythmia.beats import Beats, find_beats
 from arrhythmia.errors import InputError
 from arrhythmia.files import CLONE, IS_CLONE, compress_archive, shipped, whole_folder
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.model_settings import ModelSettings, read_settings
 from arrhythmia.records import Record
 from arrhythmia.sequences import CHANNELS, RR_INPUTS, Inputs, covering_runs, network_inputs
-from arrhythmia.signals import BeatSettings
+from arrhythmia.templates import FEWEST_BEATS, Templates, find_templates, with_templates
 
 if TYPE_CHECKING:
     import keras
@@ -31,93 +28,36 @@ MODELS_FOLDER: Final = CLONE / "saved_models" if IS_CLONE else Path("saved_model
 DEFAULT_MODEL: Final = shipped("saved_models/ds1")
 """The model that comes with the project."""
 
-FORMAT: Final = 1
-"""Changes when older model folders can no longer be read."""
-
 RUNS_AT_ONCE: Final = 512
 """Bounds memory for day-long recordings. Calling the network directly starts sooner than
 ``predict``, which first traces it."""
 
-LIBRARIES: Final = ("tensorflow", "keras", "numpy", "scipy", "wfdb", "sleepecg")
-
 
 @dataclass(frozen=True)
-class ModelSettings:
-    """What is saved beside a network, as ``settings.json``.
+class Decision:
+    """What the beats of a record are, and what that rests on.
 
     Parameters
     ----------
-    beats : BeatSettings
-        Preprocessing.
-    run : int
-        Consecutive beats that the network reads together.
-    seed : int
-        Random seed of the training.
-    training : dict
-        All settings of the network and of its training, as a record of what was done.
-    versions : dict
-        Library versions at the time of training.
+    probabilities : ndarray of float, shape (beats, 5)
+        In the order of `arrhythmia.labels.BEAT_CLASSES`.
+    by_itself : ndarray of float, shape (beats, 5)
+        What the network says of each beat and its neighbours.
+    templates : Templates or None
+        The groups that were judged together; None where each beat was judged by itself.
     """
 
-    beats: BeatSettings
-    run: int
-    seed: int
-    training: dict = field(default_factory=dict)
-    versions: dict = field(default_factory=lambda: {n: version(n) for n in LIBRARIES})
-
-    def to_json(self) -> str:
-        """Text of ``settings.json``."""
-        known = asdict(self, dict_factory=lambda p: {k: v for k, v in p if v is not None})
-        facts = {"format": FORMAT, "classes": BEAT_CLASSES, "rr_inputs": RR_INPUTS} | known
-        return json.dumps(facts, indent=2) + "\n"
+    probabilities: np.ndarray
+    by_itself: np.ndarray
+    templates: Templates | None
 
 
-def read_settings(folder: str | Path) -> ModelSettings:
-    """Read and check the settings of a saved model, without loading its network.
-
-    Parameters
-    ----------
-    folder : str or Path
-        What `Classifier.save` wrote.
-
-    Raises
-    ------
-    InputError
-        If the folder is missing, incomplete, or was saved by an incompatible version.
-    """
-    folder = Path(folder)
-    remedy = "give another with --model, or train one ('python -m arrhythmia train')"
-    if not folder.is_dir():
-        raise InputError(f"no model folder '{folder}': {remedy}")
-    for name in ("settings.json", "model.keras"):
-        if not (folder / name).is_file():
-            raise InputError(f"model folder '{folder}' is incomplete, it lacks '{name}': {remedy}")
-    try:
-        facts = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-        saved = (facts["format"], tuple(facts["classes"]), tuple(facts["rr_inputs"]))
-        beats = facts["beats"] | {"band": tuple(facts["beats"]["band"])}
-        settings = ModelSettings(
-            BeatSettings(**beats), facts["run"], facts["seed"], facts["training"], facts["versions"]
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"'{folder / 'settings.json'}' is damaged ({error!r}): {remedy}"
-        ) from error
-    if saved != (FORMAT, BEAT_CLASSES, RR_INPUTS):
-        raise InputError(
-            f"model '{folder}' was saved by an incompatible version of this program "
-            f"(format {saved[0]}, this one reads {FORMAT}): {remedy}"
-        )
-    return settings
-
-
-def model_digest(folder: str | Path) -> str:
-    """SHA-256 of a saved network's weights and settings (the file itself holds the date)."""
-    folder = Path(folder)
-    digest = hashlib.sha256((folder / "settings.json").read_bytes())
-    with zipfile.ZipFile(folder / "model.keras") as archive:
-        digest.update(archive.read("model.weights.h5"))
-    return digest.hexdigest()
+def only(probabilities: np.ndarray, wanted: np.ndarray | None) -> np.ndarray:
+    """The rows wanted, the others NaN; all of them where ``wanted`` is None."""
+    if wanted is None:
+        return probabilities
+    chosen = np.isin(np.arange(len(probabilities)), wanted)
+    return np.where(chosen[:, None], probabilities, np.nan)
 
 
 class Classifier:
@@ -277,8 +217,43 @@ class Classifier:
             self._halves = halves(self.network)
         return self._halves
 
+    def decide(self, beats: Beats, wanted: np.ndarray | None = None) -> Decision:
+        """Classify the beats of a record, each by itself and together with its template.
+
+        Parameters
+        ----------
+        beats : Beats
+            Of one record.
+        wanted : ndarray of int, optional
+            Only these beats need be known, which saves time where each is judged by itself.
+        """
+        settings = self.settings.templates
+        if settings is None or len(beats) < FEWEST_BEATS:
+            by_itself = self.network_probabilities(beats, wanted)
+            return Decision(by_itself, by_itself, None)
+        by_itself = self.network_probabilities(beats)
+        templates = find_templates(beats, settings).split(by_itself)
+        return Decision(with_templates(by_itself, templates, settings), by_itself, templates)
+
     def probabilities(self, beats: Beats, wanted: np.ndarray | None = None) -> np.ndarray:
-        """Probability of every class for every beat.
+        """Probability of every class for every beat, as `decide` gives them.
+
+        Parameters
+        ----------
+        beats : Beats
+            Of one record.
+        wanted : ndarray of int, optional
+            Only these beats; the rows of the others are NaN.
+
+        Returns
+        -------
+        ndarray of float, shape (beats, 5)
+            In the order of `arrhythmia.labels.BEAT_CLASSES`.
+        """
+        return only(self.decide(beats, wanted).probabilities, wanted)
+
+    def network_probabilities(self, beats: Beats, wanted: np.ndarray | None = None) -> np.ndarray:
+        """Probability of every class for every beat by itself, as the network gives it.
 
         Beats are read in runs that overlap; a beat's probabilities are averaged over the runs
         that hold it, with more weight where it stands near the middle.
@@ -303,9 +278,7 @@ class Classifier:
         outputs = self.run_probabilities(inputs, places)
         sums = np.zeros((len(beats), len(BEAT_CLASSES)))
         np.add.at(sums, places.ravel(), (outputs * weights[..., None]).reshape(-1, sums.shape[1]))
-        if wanted is not None:
-            sums[~np.isin(np.arange(len(beats)), wanted)] = np.nan
-        return sums
+        return only(sums, wanted)
 
     def run_probabilities(self, inputs: Inputs, places: np.ndarray) -> np.ndarray:
         """Probabilities of runs of beats, each run by itself.

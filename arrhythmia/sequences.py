@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from arrhythmia.beats import Beats, median_around
+from arrhythmia.beats import Beats
+from arrhythmia.rr import irregularity, median_around
 
 RR_INPUTS: Final = (
     "rr_pre / mean RR of the record",
@@ -156,24 +157,6 @@ def limited_logarithms(ratios: np.ndarray) -> np.ndarray:
     """RR inputs from `rr_ratios`, of any shape, as float32."""
     logarithms = np.log(np.maximum(ratios, 1e-3))
     return np.clip(logarithms, -LARGEST, LARGEST).astype(np.float32)
-
-
-def irregularity(rr_pre: np.ndarray) -> np.ndarray:
-    """How irregular the rhythm is around each beat.
-
-    Parameters
-    ----------
-    rr_pre : ndarray of float, shape (beats,)
-        RR interval before each beat, in any unit.
-
-    Returns
-    -------
-    ndarray of float, shape (beats,)
-        Median change from one RR interval to the next, relative to the median RR interval, of
-        the 21 beats around: about 0.03 in sinus rhythm, 0.2 in atrial fibrillation.
-    """
-    before = np.concatenate([rr_pre[:1], rr_pre[:-1]])
-    return median_around(np.abs(rr_pre - before)) / median_around(rr_pre)
 
 
 def covering_runs(beats: int, length: int) -> tuple[np.ndarray, np.ndarray]:

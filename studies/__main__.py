@@ -144,7 +144,7 @@ def tuning(options: argparse.Namespace) -> None:
 
 def faithfulness(options: argparse.Namespace) -> None:
     """Measure explanations where that is not stored, and print the tables."""
-    from arrhythmia.classifier import read_settings
+    from arrhythmia.model_settings import read_settings
 
     read_settings(options.model)
     from studies.faithfulness import result_folder, run_faithfulness

@@ -74,7 +74,10 @@ def distil(
     soft = replace(settings, members=1, class_weight_exponent=0.0, prior_correction=0.0)
     items = training_items(records, soft, beat_settings, seed)
     probabilities = np.concatenate(
-        [np.mean([m.probabilities(b) for m in members], axis=0, dtype=np.float32) for b in items]
+        [
+            np.mean([m.network_probabilities(b) for m in members], axis=0, dtype=np.float32)
+            for b in items
+        ]
     )
     beats = join_beats(items, soft, len(records))
     batches = SoftBatches(beats, soft, seed, probabilities)

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from arrhythmia.beats import cut_beats
-from arrhythmia.classifier import DEFAULT_MODEL, read_settings
+from arrhythmia.classifier import DEFAULT_MODEL
 from arrhythmia.mitdb import DS1
+from arrhythmia.model_settings import read_settings
 from arrhythmia.train.batches import prepare_records
 from arrhythmia.train.folds import out_of_fold, without
 from arrhythmia.train.settings import TrainingSettings
@@ -55,7 +56,9 @@ def run_ensemble(
         for name in fold:
             beats = cut_beats(records[name][0], saved.beats)
             for arm, classifier in zip(arms, classifiers, strict=True):
-                matrices[arm][name] = confusion(beats.beat_class, classifier.probabilities(beats))
+                matrices[arm][name] = confusion(
+                    beats.beat_class, classifier.network_probabilities(beats)
+                )
     seconds = time.perf_counter() - began
     for arm, experiment in planned.items():
         experiment.store(matrices[arm], seconds, folder)  # of all arms together

@@ -168,7 +168,7 @@ def run_experiment(
         classifier = recipe.fit(others, beat_settings, settings, experiment.seed, trainer)
         for name in fold:
             beats = recipe.cut(records[name][0], beat_settings)
-            matrices[name] = confusion(beats.beat_class, classifier.probabilities(beats))
+            matrices[name] = confusion(beats.beat_class, classifier.network_probabilities(beats))
         if after_fold is not None and after_fold(number, scores(matrices)):
             break
     seconds = time.perf_counter() - began

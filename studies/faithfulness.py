@@ -27,12 +27,13 @@ from scipy.special import expit
 from scipy.stats import spearmanr
 
 from arrhythmia.beats import Beats
-from arrhythmia.classifier import DEFAULT_MODEL, Classifier, model_digest
+from arrhythmia.classifier import DEFAULT_MODEL, Classifier
 from arrhythmia.explain.explanation import RHYTHM_PARTS, from_atoms
 from arrhythmia.explain.methods import METHODS
 from arrhythmia.explain.reference import Comparison, compare_with_reference, log_odds
 from arrhythmia.files import whole_file
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.model_settings import model_digest
 from studies.explained_beats import (
     FEW,
     HALVES,

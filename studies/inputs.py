@@ -14,10 +14,10 @@ from arrhythmia.beats import (
     Prepared,
     cut_beats,
     cut_segments,
-    mean_rr,
     p_wave_similarity,
     template_beat,
 )
+from arrhythmia.rr import mean_rr
 from arrhythmia.signals import BeatSettings, center_qrs
 
 INPUTS: Final = ("beat", "difference", "rr", "p waves")

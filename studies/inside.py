@@ -171,7 +171,7 @@ def measure(
         lead = records[name][0]
         beats = cut_beats(lead, beat_settings)
         test = held_out(lead.marks / lead.fs, number, block_s)
-        probabilities = classifier.probabilities(beats, np.flatnonzero(test))
+        probabilities = classifier.network_probabilities(beats, np.flatnonzero(test))
         tables.append(scored_table(beats, np.nan_to_num(probabilities))[test])
     figures = summary(pd.concat(tables, ignore_index=True))
     for key in ("S_without_232", "F_without_213", "reference_records"):

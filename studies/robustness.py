@@ -178,7 +178,7 @@ def _run(
                 rng = np.random.default_rng((seed, int(name)))
                 beats[arm] = cut_beats(with_rhythm(records[name], kind, rng), beat_settings)
             for arm, tested in beats.items():
-                probabilities = classifier.probabilities(tested)
+                probabilities = classifier.network_probabilities(tested)
                 matrices[arm][name] = confusion(tested.beat_class, probabilities)
     seconds = time.perf_counter() - began
     for arm, experiment in planned.items():

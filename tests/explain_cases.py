@@ -10,6 +10,7 @@ import numpy as np
 from conftest import write_record
 
 from arrhythmia.beats import Beats, find_beats
+from arrhythmia.classifier import Decision
 from arrhythmia.explain.case import Case
 from arrhythmia.explain.explanation import METHOD_NAMES, Explanation
 from arrhythmia.explain.reasons import Move, Reasons
@@ -19,6 +20,7 @@ from arrhythmia.predictions import SET_CLASSES, Assessment
 from arrhythmia.records import Annotation, Record, read_record
 from arrhythmia.sequences import RR_INPUTS
 from arrhythmia.signals import BeatSettings
+from arrhythmia.templates import Templates
 
 SETTINGS = BeatSettings()
 SYMBOLS = "NNNANVNNFNNN"
@@ -122,6 +124,7 @@ def make_case(
     calibrated: bool = True,
     every_view: bool = False,
     notes: tuple[str, ...] = (),
+    templates: Templates | None = None,
 ) -> Case:
     """A case of the class that ``letters`` has for the beat; all other beats are N by default.
 
@@ -140,6 +143,8 @@ def make_case(
     every_view : bool
         Evidence by every method for every class, as the page needs it.
     notes : tuple of str
+    templates : Templates, optional
+        Of the record's beats, where they were judged together.
     """
     beats = find_beats(record, SETTINGS)
     if letters is None:
@@ -153,6 +158,7 @@ def make_case(
         drawn = {v: random_evidence(beats, beat, *v, seed=i) for i, v in enumerate(views)}
         explanations = drawn | explanations
     return Case(
+        decision=Decision(probabilities, probabilities, templates),
         record=record,
         lead=record.lead(beats.lead),
         beats=beats,

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from arrhythmia.backend import keras
-from arrhythmia.classifier import Classifier, ModelSettings
+from arrhythmia.classifier import Classifier
 from arrhythmia.model import NetworkSettings, build_network
+from arrhythmia.model_settings import ModelSettings
 from arrhythmia.sequences import RR_INPUTS
 from arrhythmia.signals import BeatSettings
 

@@ -15,16 +15,14 @@ from arrhythmia.beats import (
     cut_beats,
     cut_segments,
     find_beats,
-    mean_rr,
-    median_around,
     p_wave_similarity,
     prepare_lead,
-    rr_intervals,
     template_beat,
 )
 from arrhythmia.labels import class_numbers
 from arrhythmia.r_peaks import ANNOTATED, DETECTED, GIVEN, RPeaks, locate_beats, reference_beats
 from arrhythmia.records import Record, read_excerpt, read_record
+from arrhythmia.rr import mean_rr, median_around, rr_intervals
 from arrhythmia.sequences import network_inputs
 from arrhythmia.signals import BeatSettings
 

@@ -13,15 +13,10 @@ from conftest import MakeRecord, error_line
 
 from arrhythmia import classifier as classifiers
 from arrhythmia.beats import Beats
-from arrhythmia.classifier import (
-    DEFAULT_MODEL,
-    Classifier,
-    ModelSettings,
-    model_digest,
-    read_settings,
-)
+from arrhythmia.classifier import DEFAULT_MODEL, Classifier
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.mitdb import FOLDS
+from arrhythmia.model_settings import ModelSettings, model_digest, read_settings
 from arrhythmia.predictions import PROBABILITY_COLUMNS, read_predictions
 from arrhythmia.records import Record, read_record
 from arrhythmia.sequences import network_inputs

@@ -520,7 +520,7 @@ def test_the_default_method_is_the_one_that_wins_on_ds1() -> None:
 
 
 def test_stored_figures_are_of_the_shipped_model_and_in_the_ledger() -> None:
-    from arrhythmia.classifier import model_digest
+    from arrhythmia.model_settings import model_digest
 
     digest = model_digest(MODEL)
     assert stored(RESULTS / "faithfulness.json")["model"] == digest

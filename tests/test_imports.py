@@ -22,8 +22,8 @@ LONGEST = 350
 """Lines of a module."""
 
 TRUNK_ORDER = (
-    "labels", "mitdb", "records", "signals", "r_peaks", "beats", "sequences", "model",
-    "classifier", "predictions",
+    "labels", "mitdb", "svdb", "records", "signals", "r_peaks", "rr", "beats", "sequences",
+    "templates", "model_settings", "model", "classifier", "predictions",
 )  # fmt: skip
 """The order of the data, in which the trunk is read; each imports only from those before it."""
 

@@ -17,11 +17,12 @@ from conftest import MakeRecord
 
 from arrhythmia import __main__ as commands
 from arrhythmia.__main__ import main
-from arrhythmia.classifier import MODELS_FOLDER, Classifier, model_digest
+from arrhythmia.classifier import MODELS_FOLDER, Classifier
 from arrhythmia.evaluate import ledger as ledgers
 from arrhythmia.evaluate.ledger import LEDGER_NAME, read_ledger
 from arrhythmia.evaluate.report import evaluate_model
 from arrhythmia.mitdb import DS2
+from arrhythmia.model_settings import model_digest
 from arrhythmia.predictions import scored_table
 from arrhythmia.records import read_record
 

@@ -13,12 +13,12 @@ from conftest import MakeRecord
 from arrhythmia.beats import find_beats
 from arrhythmia.files import shipped
 from arrhythmia.records import Record, read_record
+from arrhythmia.rr import irregularity
 from arrhythmia.sequences import (
     CHANNELS,
     LARGEST,
     RR_INPUTS,
     covering_runs,
-    irregularity,
     limited_logarithms,
     network_inputs,
     rr_inputs,

@@ -14,8 +14,9 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from arrhythmia.classifier import IS_CLONE, MODELS_FOLDER, model_digest
+from arrhythmia.classifier import IS_CLONE, MODELS_FOLDER
 from arrhythmia.files import whole_file
+from arrhythmia.model_settings import model_digest
 
 LEDGER_NAME: Final = "ds2_ledger.csv"
 SHIPPED: Final = re.compile(r"(ds1|all)(-seed[0-9]+)?")

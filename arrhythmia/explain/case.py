@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from arrhythmia.beats import Beats
-from arrhythmia.classifier import Classifier
+from arrhythmia.classifier import Classifier, Decision, only
 from arrhythmia.drawing import clock
 from arrhythmia.explain import wording
 from arrhythmia.explain.explanation import (
@@ -25,6 +25,7 @@ from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.predictions import SET_CLASSES, Assessment
 from arrhythmia.records import Lead, Record
 from arrhythmia.signals import BeatSettings, filtered_lead
+from arrhythmia.templates import FEWEST_BEATS, Template
 
 NEAR_S = 31.0
 """Seconds to each side of a beat within which the other beats are classified too: all that figure
@@ -50,6 +51,9 @@ class Case:
         With which the beats were made.
     probabilities : ndarray of float, shape (beats, 5)
         In the order of `arrhythmia.labels.BEAT_CLASSES`; NaN for beats farther than `NEAR_S`.
+    decision : Decision
+        What the classes of all beats rest on; of a record whose beats are judged one by one, the
+        rows of the same beats are known.
     assessment : Assessment or None
         Of the same beats; None where the model is not calibrated.
     method, target_class : str
@@ -68,6 +72,7 @@ class Case:
     beat: int
     settings: BeatSettings
     probabilities: np.ndarray
+    decision: Decision
     assessment: Assessment | None
     method: str
     target_class: str
@@ -86,6 +91,25 @@ class Case:
     def probability(self) -> float:
         """Of the class given, not calibrated."""
         return float(self.probabilities[self.beat].max())
+
+    @property
+    def by_itself(self) -> str:
+        """The class that the network gives the beat without its template."""
+        return BEAT_CLASSES[int(self.decision.by_itself[self.beat].argmax())]
+
+    @property
+    def template(self) -> Template | None:
+        """The group of beats that was judged with this one; None where it was judged alone."""
+        templates = self.decision.templates
+        return None if templates is None else templates[templates.number[self.beat]]
+
+    @property
+    def called_like_it(self) -> int:
+        """How many beats of the template are called as this one is."""
+        if self.template is None:
+            return 0
+        classes = self.decision.probabilities[self.template.beats].argmax(axis=1)
+        return int(np.sum(classes == BEAT_CLASSES.index(self.called)))
 
     @property
     def explanation(self) -> Explanation:
@@ -230,7 +254,18 @@ class Case:
         if not self.assessable:
             return [self.sentence]
         evidence = wording.evidence_line(self.explanation)
-        return [self.sentence, evidence, wording.what_if_line(self.reasons)]
+        lines = [self.sentence, self.alike, evidence, wording.what_if_line(self.reasons)]
+        return [line for line in lines if line]
+
+    @property
+    def alike(self) -> str:
+        """How many beats are like this one, and what they are called; empty without templates."""
+        if self.template is None:
+            return wording.ALONE if len(self.beats) < FEWEST_BEATS else ""
+        own = float(self.decision.by_itself[self.beat].max())
+        return wording.template_words(
+            len(self.template), self.called_like_it, self.called, self.by_itself, own
+        )
 
 
 def explain_beat(
@@ -276,7 +311,8 @@ def explain_beat(
     check_beat(beats, beat)
     confidence = getattr(classifier, "confidence", None)
     near = np.flatnonzero(np.abs(beats.centers - beats.centers[beat]) < NEAR_S)
-    probabilities = classifier.probabilities(beats, near)
+    decision = classifier.decide(beats, near)
+    probabilities = only(decision.probabilities, near)
     assessment = None
     if confidence is not None:
         assessment = confidence.assess(classifier, record, beats, near, probabilities)
@@ -294,6 +330,7 @@ def explain_beat(
         beat=beat,
         settings=classifier.settings.beats,
         probabilities=probabilities,
+        decision=decision,
         assessment=assessment,
         method=method,
         target_class=target_class,

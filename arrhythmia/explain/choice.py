@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from arrhythmia.beats import Beats, find_beats
-from arrhythmia.classifier import ModelSettings
 from arrhythmia.drawing import clock
 from arrhythmia.errors import InputError
 from arrhythmia.explain.explanation import check_beat
 from arrhythmia.mitdb import GET_IT, find_data_dir, has_database, require_database
+from arrhythmia.model_settings import ModelSettings
 from arrhythmia.records import EXCERPT_NAME, Record, read_record
 
 SAMPLE_RECORD, SAMPLE = "233", 105_630

@@ -107,7 +107,7 @@ class Explanation:
 
 def called_class(classifier: Classifier, beats: Beats, beat: int) -> str:
     """The class that a classifier gives a beat: the one with the greatest probability."""
-    probabilities = classifier.probabilities(beats, np.array([beat]))
+    probabilities = classifier.network_probabilities(beats, np.array([beat]))
     return BEAT_CLASSES[int(probabilities[beat].argmax())]
 
 

@@ -39,7 +39,8 @@ from arrhythmia.explain.wording import (
 )
 from arrhythmia.files import whole_file
 from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES, SYMBOL_CLASS
-from arrhythmia.sequences import beat_ratios, irregularity
+from arrhythmia.rr import irregularity
+from arrhythmia.sequences import beat_ratios
 
 TEMPLATE = Path(__file__).with_name("page.html")
 DOT_MM = 0.12
@@ -99,7 +100,7 @@ def page_data(case: Case) -> dict:
         "where": f"record {case.record.name} · lead {case.lead.name} · beat {case.beat} of "
         f"{len(case.beats)} (from 0) · {clock(case.seconds, 3)}",
         "probabilities": _probabilities(case),
-        "confidence": case.trust,
+        "confidence": [*case.trust, *([case.alike] if case.alike and case.assessable else [])],
         "notes": list(case.notes),
         "disclaimer": DISCLAIMER,
         "parts": list(PARTS),

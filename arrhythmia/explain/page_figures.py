@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from arrhythmia.beats import median_around
 from arrhythmia.drawing import (
     BOLD_LINE,
     CLASS_COLORS,
@@ -26,6 +25,7 @@ from arrhythmia.explain.reference import RHYTHM
 from arrhythmia.explain.waves import WAVES
 from arrhythmia.explain.wording import wave_names
 from arrhythmia.labels import SYMBOL_CLASS
+from arrhythmia.rr import median_around
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

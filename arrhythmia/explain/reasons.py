@@ -12,13 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, softmax
 
-from arrhythmia.beats import Beats, median_around
+from arrhythmia.beats import Beats
 from arrhythmia.classifier import Classifier
 from arrhythmia.explain.explanation import called_class
 from arrhythmia.explain.reference import compare_with_reference, log_odds
 from arrhythmia.explain.waves import WAVES, qrs_extent
 from arrhythmia.labels import BEAT_CLASSES
-from arrhythmia.sequences import covering_runs, irregularity, network_inputs, rr_inputs
+from arrhythmia.rr import irregularity, median_around
+from arrhythmia.sequences import covering_runs, network_inputs, rr_inputs
 
 FARTHEST_S = 0.6
 """A beat is moved by no more than this to see what would change its class …"""

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from arrhythmia.beats import Beats, median_around
+from arrhythmia.beats import Beats
 from arrhythmia.classifier import Classifier
 from arrhythmia.explain.waves import WAVES, Waves, find_waves
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.rr import median_around
 from arrhythmia.sequences import limited_logarithms, network_inputs, rr_ratios
 
 RHYTHM = {

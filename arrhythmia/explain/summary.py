@@ -83,6 +83,7 @@ def as_dict(case: Case, files: Mapping[str, str]) -> dict:
         "explained_class": explanation.target_class,
         "method": explanation.method,
         "sentence": case.sentence,
+        "template": _template(case),
         "evidence": evidence_words(explanation),
         "what_if": what_if(case.reasons),
         "evidence_percent": {k: round(v, 1) for k, v in explanation.percent.items()},
@@ -155,6 +156,24 @@ def _confidence(case: Case) -> dict:
         "assessable": case.assessable,
         "refer": bool(case.refer_reason),
         "refer_reason": case.refer_reason,
+    }
+
+
+def _template(case: Case) -> dict | None:
+    """The beats that were judged together with this one."""
+    template = case.template
+    if template is None:
+        return None
+    return {
+        "number": template.number,
+        "beats": len(template),
+        "called_like_it": case.called_like_it,
+        "first_s": round(template.first_s, 2),
+        "last_s": round(template.last_s, 2),
+        "coupling": round(template.coupling, 3),
+        "pause": round(template.pause, 3),
+        "class_by_itself": case.by_itself,
+        "words": case.alike,
     }
 
 

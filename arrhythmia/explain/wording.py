@@ -20,6 +20,8 @@ NOT_CALIBRATED: Final = (
 )
 NO_CLASS: Final = "The signal cannot be read at this beat, so no class is given and none explained."
 
+ALONE: Final = "Judged by itself: in so few beats no groups can be told."
+
 NOUNS: Final = {"N": "Normal", "S": "Supraventricular", "V": "Ventricular",
                 "E": "Ventricular escape", "F": "Fusion"}  # fmt: skip
 SHAPE_FIRST: Final = ("V", "E", "F")
@@ -128,6 +130,33 @@ def _pause_words(r: Reasons) -> str:
     if r.cycle < 1 - OFF_TIME / 2:
         return "a pause after that is not full"
     return "full pause after" if r.cycle <= 1 + OFF_TIME else "more than a full pause after"
+
+
+def template_words(beats: int, like_it: int, called: str, by_itself: str, own: float) -> str:
+    """How many beats are of this shape and timing, and what they are called.
+
+    Such as ``One of 132 beats of this shape and timing in this recording, 128 of them called V.``
+
+    Parameters
+    ----------
+    beats, like_it : int
+        Beats of the template, and those of them with the class called.
+    called, by_itself : str
+        Class given, and the one that the network gives the beat alone.
+    own : float
+        Probability of the latter.
+    """
+    if beats == 1:
+        words = "No other beat of this recording has this shape and timing"
+    else:
+        many = "all" if like_it == beats else str(like_it)
+        words = (
+            f"One of {beats} beats of this shape and timing in this recording, {many} of them "
+            f"called {called}"
+        )
+    if by_itself != called:
+        words += f"; by itself it would be called {by_itself} (p {chance(own)})"
+    return f"{words}."
 
 
 def evidence_words(explanation: Explanation) -> str:

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from arrhythmia.backend import keras, tf
-from arrhythmia.classifier import Classifier, ModelSettings
+from arrhythmia.classifier import Classifier
 from arrhythmia.errors import InputError
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.mitdb import DS1, DS2, PACED
 from arrhythmia.model import build_network
+from arrhythmia.model_settings import ModelSettings
 from arrhythmia.sequences import RR_INPUTS
 from arrhythmia.signals import BeatSettings
+from arrhythmia.templates import TemplateSettings
 from arrhythmia.train.batches import Leads, RunBatches, prepare_records, training_beats
 from arrhythmia.train.ensemble import combine, member_seeds
 from arrhythmia.train.settings import TrainingSettings
@@ -243,7 +245,7 @@ def _model_settings(
     more: dict | None = None,
 ) -> ModelSettings:
     facts = settings.as_dict() | {"records": list(records)} | (more or {})
-    return ModelSettings(beat_settings, settings.network.run, seed, facts)
+    return ModelSettings(beat_settings, settings.network.run, seed, facts, TemplateSettings())
 
 
 def class_frequencies(records: dict[str, Leads]) -> np.ndarray:

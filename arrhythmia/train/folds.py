@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from arrhythmia.beats import cut_beats
-from arrhythmia.classifier import Classifier, ModelSettings
+from arrhythmia.classifier import Classifier
+from arrhythmia.errors import InputError
 from arrhythmia.mitdb import DS1, FOLDS
+from arrhythmia.model_settings import ModelSettings, read_settings
 from arrhythmia.predictions import scored_table
+from arrhythmia.records import read_record
 from arrhythmia.signals import BeatSettings
 from arrhythmia.train.batches import Leads, prepare_records
 from arrhythmia.train.fit import fit_ensemble
@@ -61,6 +64,9 @@ def predict_folds(
 ) -> pd.DataFrame:
     """Out-of-fold predictions for all of DS1 with the settings of a saved model.
 
+    Classifiers of the folds that are there already, trained with these settings on the same
+    records, are not trained again.
+
     Parameters
     ----------
     data_dir : str or Path, optional
@@ -76,14 +82,39 @@ def predict_folds(
     pandas.DataFrame
         See `arrhythmia.predictions.scored_table`; records in the order of DS1.
     """
-    records = prepare_records(DS1, data_dir, model.beats)
-    settings = TrainingSettings.from_dict(model.training)
-    classifiers = out_of_fold(records, model.beats, settings, model.seed, FOLDS, verbose=True)
     tables = {}
-    for number, (fold, classifier) in enumerate(zip(FOLDS, classifiers, strict=True), 1):
-        if folder is not None:
-            classifier.save(f"{folder}-fold{number}")
+    for fold, classifier in zip(FOLDS, _of_folds(data_dir, model, folder), strict=True):
         for name in fold:
-            beats = cut_beats(records[name][0], model.beats)
+            beats = classifier.find_beats(read_record(name, data_dir), source="atr")
             tables[name] = scored_table(beats, classifier.probabilities(beats))
     return pd.concat([tables[name] for name in DS1], ignore_index=True)
+
+
+def _of_folds(
+    data_dir: str | Path | None, model: ModelSettings, folder: str | Path | None
+) -> Iterator[Classifier]:
+    """Classifier of each fold: the saved one where it fits, else trained now."""
+    settings = TrainingSettings.from_dict(model.training)
+    for number, fold in enumerate(FOLDS, 1):
+        place = None if folder is None else Path(f"{folder}-fold{number}")
+        names = [name for name in DS1 if name not in fold]
+        if place is not None and _fits(place, model, names):
+            print(f"fold {number}: '{place}' is there already", flush=True)
+            yield Classifier.load(place)
+            continue
+        records = prepare_records(names, data_dir, model.beats)
+        classifier, _ = fit_ensemble(records, model.beats, settings, model.seed, verbose=True)
+        classifier.settings = replace(classifier.settings, templates=model.templates)
+        if place is not None:
+            classifier.save(place)
+        yield classifier
+
+
+def _fits(folder: Path, model: ModelSettings, names: Sequence[str]) -> bool:
+    """Whether a saved classifier was trained with a model's settings on some records."""
+    try:
+        saved = read_settings(folder)
+    except InputError:
+        return False
+    wanted = replace(model, training=model.training | {"records": list(names)})
+    return replace(saved, versions=model.versions).to_json() == wanted.to_json()

@@ -21,7 +21,7 @@ from scipy.ndimage import gaussian_filter1d
 from arrhythmia.beats import P_WAVE_S, Beats, Prepared
 from arrhythmia.labels import BEAT_CLASSES, class_letters
 from arrhythmia.r_peaks import RPeaks
-from arrhythmia.sequences import irregularity
+from arrhythmia.rr import irregularity
 from arrhythmia.signals import BeatSettings, center_qrs
 from arrhythmia.train.settings import MECHANISMS, SimulationSettings
 

@@ -22,9 +22,10 @@ import numpy as np
 import pandas as pd
 
 from arrhythmia.beats import Beats
-from arrhythmia.classifier import Classifier, model_digest, read_settings
+from arrhythmia.classifier import Classifier
 from arrhythmia.errors import InputError
 from arrhythmia.labels import BEAT_CLASSES, grouped, grouping_numbers
+from arrhythmia.model_settings import model_digest, read_settings
 from arrhythmia.predictions import (
     PROBABILITY_COLUMNS,
     SET_CLASSES,

@@ -16,10 +16,10 @@ import numpy as np
 from scipy.special import softmax
 
 from arrhythmia.beats import Beats
-from arrhythmia.classifier import model_digest
 from arrhythmia.errors import InputError
 from arrhythmia.files import whole_file
 from arrhythmia.labels import BEAT_CLASSES, grouped
+from arrhythmia.model_settings import model_digest
 from arrhythmia.predictions import SET_CLASSES, Assessment
 from arrhythmia.records import Record
 from arrhythmia.sequences import with_difference

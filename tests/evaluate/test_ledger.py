@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from evaluate.tables import random_table
 
-from arrhythmia.classifier import model_digest
 from arrhythmia.evaluate import ledger as ledger_module
 from arrhythmia.evaluate.ledger import COLUMNS, add_to_ledger, commit, ledger_of, read_ledger
 from arrhythmia.evaluate.scores import summary
+from arrhythmia.model_settings import model_digest
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from conftest import write_record
 from evaluate.tables import random_table
 
-from arrhythmia.classifier import Classifier, model_digest
+from arrhythmia.classifier import Classifier
 from arrhythmia.evaluate import ledger as ledger_module
 from arrhythmia.evaluate.ledger import read_ledger
 from arrhythmia.evaluate.report import (
@@ -24,6 +24,7 @@ from arrhythmia.evaluate.report import (
     write_results,
 )
 from arrhythmia.evaluate.scores import predict_records, summary
+from arrhythmia.model_settings import model_digest
 from arrhythmia.predictions import SET_CLASSES, confidence_columns, read_predictions
 from arrhythmia.records import read_record
 from arrhythmia.trust.confidence import Confidence

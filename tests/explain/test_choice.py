@@ -12,8 +12,8 @@ import pytest
 import wfdb
 from conftest import MakeRecord, error_line
 
-from arrhythmia.classifier import ModelSettings
 from arrhythmia.explain.choice import EXCERPT_SAMPLE, SAMPLE, Place, choose_beat
+from arrhythmia.model_settings import ModelSettings
 from arrhythmia.records import EXCERPT_NAME, EXCERPT_START, read_record
 from arrhythmia.signals import BeatSettings
 

@@ -13,7 +13,7 @@ from explain_networks import RUN, SETTINGS, readable
 
 from arrhythmia.backend import keras, tf
 from arrhythmia.beats import Beats, find_beats
-from arrhythmia.classifier import Classifier, ModelSettings
+from arrhythmia.classifier import Classifier
 from arrhythmia.explain.explanation import (
     PARTS,
     RHYTHM_PARTS,
@@ -27,6 +27,7 @@ from arrhythmia.explain.waves import WAVES
 from arrhythmia.explain.wording import empty_words
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.model import NetworkSettings, build_network
+from arrhythmia.model_settings import ModelSettings
 from arrhythmia.records import read_record
 from arrhythmia.sequences import RR_INPUTS, network_inputs
 

@@ -30,6 +30,7 @@ from arrhythmia.explain.case import Case
 from arrhythmia.explain.explanation import METHOD_NAMES, PARTS, Explanation
 from arrhythmia.explain.page import page_data, write_page
 from arrhythmia.explain.wording import (
+    ALONE,
     NO_CLASS,
     NOT_CALIBRATED,
     RR_NAMES,
@@ -39,7 +40,7 @@ from arrhythmia.explain.wording import (
 )
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.records import Record
-from arrhythmia.sequences import irregularity
+from arrhythmia.rr import irregularity
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 HOSTILE = "<script>alert(1)</script>"
@@ -211,7 +212,7 @@ def test_page_says_what_the_case_says(case: Case) -> None:
     assert data["winner"] == "V"
     assert data["probabilities"]["V"] == pytest.approx(0.9)
     assert data["reasons"][case.target_class]["sentence"] == case.sentence
-    assert data["confidence"] == case.trust
+    assert data["confidence"] == [*case.trust, ALONE]
     assert data["notes"] == ["a note"]
     assert data["reference"] == "V, premature ventricular contraction (class V)"
     assert not data["reference_differs"]
@@ -222,7 +223,7 @@ def test_page_says_what_the_case_says(case: Case) -> None:
 
 def test_a_page_of_a_model_that_is_not_calibrated(record: Record) -> None:
     data = page_data(make_case(record, calibrated=False))
-    assert data["confidence"] == [NOT_CALIBRATED]
+    assert data["confidence"] == [NOT_CALIBRATED, ALONE]
     assert data["assessable"]
 
 

@@ -10,7 +10,7 @@ import pytest
 from conftest import MakeRecord
 from explain_networks import SETTINGS, blind, clock
 
-from arrhythmia.beats import Beats, find_beats, median_around
+from arrhythmia.beats import Beats, find_beats
 from arrhythmia.classifier import Classifier
 from arrhythmia.explain.explanation import called_class
 from arrhythmia.explain.reasons import Reasons, _classes_when_moved, find_reasons
@@ -18,6 +18,7 @@ from arrhythmia.explain.reference import run_around
 from arrhythmia.explain.wording import sentence, what_if
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.records import read_record
+from arrhythmia.rr import median_around
 from arrhythmia.sequences import network_inputs
 
 SYMBOLS = "NNNNNNNNNNNNANNNNNNNVNNNNNNNNN"

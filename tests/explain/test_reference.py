@@ -8,11 +8,12 @@ from conftest import MakeRecord
 from explain_networks import SETTINGS, blind
 from scipy.special import softmax
 
-from arrhythmia.beats import Beats, find_beats, median_around
+from arrhythmia.beats import Beats, find_beats
 from arrhythmia.classifier import Classifier
 from arrhythmia.explain.reference import RHYTHM, compare_with_reference, log_odds, run_around
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.records import read_record
+from arrhythmia.rr import median_around
 from arrhythmia.sequences import RR_INPUTS, limited_logarithms, network_inputs, rr_ratios
 
 BEAT = 5

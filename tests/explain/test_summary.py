@@ -11,6 +11,7 @@ from explain_cases import (
     BEAT,
     FLAT,
     REASONS,
+    SETTINGS,
     hump,
     make_case,
     with_gap,
@@ -18,20 +19,24 @@ from explain_cases import (
     written_record,
 )
 
+from arrhythmia.beats import find_beats
 from arrhythmia.explain.case import Case
 from arrhythmia.explain.explanation import PARTS
 from arrhythmia.explain.summary import as_dict, as_text
 from arrhythmia.explain.wording import (
+    ALONE,
     DISCLAIMER,
     NO_CLASS,
     NOT_CALIBRATED,
     RR_NAMES,
     evidence_words,
     sentence,
+    template_words,
     what_if,
 )
 from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES, GROUPINGS
 from arrhythmia.records import Record
+from arrhythmia.templates import Templates
 
 FILES = {"figure": "one.png", "page": "one.html"}
 
@@ -157,9 +162,30 @@ def test_text_says_what_matters_first(case: Case) -> None:
     assert lines[1] == "reference: V, premature ventricular contraction"
     assert lines[2] == "Calibrated p(V) = 0.90. 90 % set: V (of N, S, V, F)."
     assert lines[4] == sentence(REASONS)
-    assert lines[5].startswith("Evidence for V (SHAP): ")
-    assert lines[6].startswith("What if: ")
+    assert lines[5] == ALONE
+    assert lines[6].startswith("Evidence for V (SHAP): ")
+    assert lines[7].startswith("What if: ")
     assert lines[-3:] == ["figure: one.png", "page: one.html", DISCLAIMER]
+
+
+def test_a_beat_is_said_to_be_one_of_a_template(record: Record) -> None:
+    letters = "NNNVNVNNNNNN"
+    beats = find_beats(record, SETTINGS)
+    templates = Templates(beats, np.where(np.isin(np.arange(12), [3, 5, 7]), 2, 1))
+    case = make_case(record, BEAT, letters, templates=templates)
+    words = "One of 3 beats of this shape and timing in this recording, 2 of them called V."
+    assert words in as_text(case, FILES).splitlines()
+    template = as_dict(case, FILES)["template"]
+    assert (template["number"], template["beats"], template["called_like_it"]) == (2, 3, 2)
+    assert template["first_s"] < case.seconds < template["last_s"]
+    assert as_dict(make_case(record), FILES)["template"] is None
+
+
+def test_a_class_that_the_template_decides_is_told_as_such() -> None:
+    assert template_words(1, 1, "V", "V", 0.9).startswith("No other beat of this recording")
+    words = template_words(7, 7, "S", "N", 0.61)
+    assert "all of them called S" in words
+    assert words.endswith("; by itself it would be called N (p = 0.61).")
 
 
 def test_text_gives_the_figures_of_the_dictionary(case: Case) -> None:

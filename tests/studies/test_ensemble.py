@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from train.tiny import BEATS
 
-from arrhythmia.classifier import ModelSettings
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.model_settings import ModelSettings
 from arrhythmia.train.settings import TrainingSettings
 from studies import ensemble as module
 from studies.arms import STUDIES
@@ -26,7 +26,7 @@ def always(name: str) -> SimpleNamespace:
     """A classifier that calls every beat the same."""
     row = np.eye(len(BEAT_CLASSES))[BEAT_CLASSES.index(name)]
     return SimpleNamespace(
-        probabilities=lambda beats: np.tile(row, (len(beats), 1)), members=(), name=name
+        network_probabilities=lambda beats: np.tile(row, (len(beats), 1)), members=(), name=name
     )
 
 

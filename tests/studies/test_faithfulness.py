@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from arrhythmia.beats import Beats
-from arrhythmia.classifier import DEFAULT_MODEL, Classifier, model_digest
+from arrhythmia.classifier import DEFAULT_MODEL, Classifier
 from arrhythmia.explain.methods import METHODS, occlusion
 from arrhythmia.explain.reference import compare_with_reference, log_odds
+from arrhythmia.model_settings import model_digest
 from arrhythmia.records import read_record
 from studies import faithfulness as module
 from studies.explained_beats import sampled_records

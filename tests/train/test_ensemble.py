@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from train.tiny import BEATS, RUN, TINY
 
-from arrhythmia.classifier import Classifier, ModelSettings
+from arrhythmia.classifier import Classifier
 from arrhythmia.model import NetworkSettings, build_network
+from arrhythmia.model_settings import ModelSettings
 from arrhythmia.sequences import RR_INPUTS
 from arrhythmia.train.ensemble import combine, member_seeds
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from train.tiny import BEATS, RUN, TINY, step_by_step
 
-from arrhythmia.classifier import ModelSettings
+from arrhythmia.beats import find_beats
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.model_settings import ModelSettings
 from arrhythmia.r_peaks import reference_beats
 from arrhythmia.records import read_record
+from arrhythmia.templates import TemplateSettings
 from arrhythmia.train import folds as module
 from arrhythmia.train.batches import Leads
 from arrhythmia.train.folds import out_of_fold, predict_folds, without
 
 NAMES = ("101", "207", "208", "209")
+Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
@@ -25,10 +30,14 @@ def trained_on(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """Names that each network was trained on; its probabilities tell which network it was."""
     names: list[tuple[str, ...]] = []
 
-    def remember(records: dict[str, Leads], *_: object) -> tuple[object, None]:
+    def remember(
+        records: dict[str, Leads], *_: object, verbose: bool = False
+    ) -> tuple[object, None]:
         names.append(tuple(records))
         mark = len(names) / 100
         return SimpleNamespace(
+            settings=ModelSettings(BEATS, RUN, 0, TINY.as_dict()),
+            find_beats=lambda record, source: find_beats(record, BEATS, source=source),
             probabilities=lambda beats: np.full((len(beats), len(BEAT_CLASSES)), mark),
             save=lambda folder: Path(folder).write_text(" ".join(records)),
         ), None
@@ -78,8 +87,25 @@ def test_predictions_out_of_fold_hold_every_beat_of_every_record(
         assert set(kept) == set(NAMES) - set(fold)
         assert (table.loc[table["record"].isin(fold), "p_N"] == number / 100).all()
     assert list(table["record"].unique()) == list(NAMES)
+    assert len(trained_on) == 2
     for name in NAMES:
         sample, symbol = reference_beats(read_record(name, synthetic_dir))
         rows = table[table["record"] == name]
         np.testing.assert_array_equal(rows["sample"], sample)
         np.testing.assert_array_equal(rows["symbol"], symbol)
+
+
+def test_a_fold_that_is_there_is_not_trained_again(
+    synthetic_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture
+) -> None:
+    monkeypatch.setattr(module, "DS1", NAMES)
+    monkeypatch.setattr(module, "FOLDS", (("101", "208"), ("207", "209")))
+    facts = TINY.as_dict() | {"records": list(NAMES)}
+    model = ModelSettings(BEATS, RUN, 0, facts, TemplateSettings())
+    first = predict_folds(synthetic_dir, model, tmp_path / "it")
+    assert "already" not in capsys.readouterr().out
+    pd.testing.assert_frame_equal(predict_folds(synthetic_dir, model, tmp_path / "it"), first)
+    assert capsys.readouterr().out.count("is there already") == 2
+    other = replace(model, training=facts | {"epochs": TINY.epochs + 1})
+    predict_folds(synthetic_dir, other, tmp_path / "it")
+    assert "already" not in capsys.readouterr().out

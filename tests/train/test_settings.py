@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from train.tiny import TINY
 
-from arrhythmia.classifier import DEFAULT_MODEL, read_settings
+from arrhythmia.classifier import DEFAULT_MODEL
 from arrhythmia.mitdb import DS1
+from arrhythmia.model_settings import read_settings
 from arrhythmia.train.settings import MECHANISMS, SimulationSettings, TrainingSettings
 
 

@@ -14,8 +14,9 @@ from conftest import error_line
 from scipy.special import softmax
 from trust.simulated import NOISE, out_of_fold_beats, random_probabilities, spoil
 
-from arrhythmia.classifier import DEFAULT_MODEL, model_digest
+from arrhythmia.classifier import DEFAULT_MODEL
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.model_settings import model_digest
 from arrhythmia.predictions import SET_CLASSES
 from arrhythmia.records import read_record
 from arrhythmia.trust.confidence import (
