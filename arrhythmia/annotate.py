@@ -16,6 +16,7 @@ from arrhythmia.errors import InputError
 from arrhythmia.files import whole_file
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.model_settings import read_settings
+from arrhythmia.naming import READER, Decisions, decisions_file
 from arrhythmia.records import read_record
 
 ANNOTATOR = "ai"
@@ -32,10 +33,13 @@ class Annotated:
         The annotation file.
     counts : dict
         Beat class to number of beats, for the classes that occur.
+    by_reader : int
+        Beats that a reader named, see `arrhythmia.naming`.
     """
 
     file: Path
     counts: dict[str, int]
+    by_reader: int = 0
 
 
 def annotate(
@@ -45,6 +49,7 @@ def annotate(
     data_dir: str | Path | None = None,
     lead: str | None = None,
     source: str | None = None,
+    decisions: str | Path | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Annotated]:
     """Classify every beat of some records, and write ``RECORD.ai`` for each.
@@ -66,6 +71,8 @@ def annotate(
     source : str, optional
         ``"atr"`` for the R peaks of the annotation, ``"detect"`` to detect them; by default the
         annotation where there is one.
+    decisions : str or Path, optional
+        Folder of what a reader decided of the records' templates; by default that of each record.
     note : callable
         Told what the user should know.
 
@@ -81,6 +88,7 @@ def annotate(
     """
     settings = read_settings(model)
     rates: dict[str, float] = {}
+    decided: dict[str, Decisions] = {}
     beats_of: dict[str, Beats] = {}
     for name in names:
         record = read_record(name, data_dir)
@@ -90,16 +98,26 @@ def annotate(
         for line in (*record.notes, *beats.notes):
             note(line)
         beats_of[record.name], rates[record.name] = beats, record.fs
+        decided[record.name] = Decisions.load(decisions_file(name, data_dir, decisions))
     classifier = Classifier.load(model)
     for name, beats in beats_of.items():
-        classes = np.array(BEAT_CLASSES)[classifier.probabilities(beats).argmax(axis=1)]
+        called = np.array(BEAT_CLASSES)[classifier.probabilities(beats).argmax(axis=1)]
+        classes, by_reader = decided[name].classes(beats, called)
         file = Path(output_dir) / f"{name}.{ANNOTATOR}"
-        write_annotation(file, beats.sample, list(classes), rates[name])
+        remarks = [READER if by else "" for by in by_reader]
+        write_annotation(file, beats.sample, list(classes), rates[name], remarks)
         counts = Counter(classes.tolist())
-        yield Annotated(file, {c: counts[c] for c in BEAT_CLASSES if c in counts})
+        by_class = {c: counts[c] for c in BEAT_CLASSES if c in counts}
+        yield Annotated(file, by_class, int(by_reader.sum()))
 
 
-def write_annotation(file: Path, sample: np.ndarray, symbols: list[str], fs: float) -> None:
+def write_annotation(
+    file: Path,
+    sample: np.ndarray,
+    symbols: list[str],
+    fs: float,
+    remarks: list[str] | None = None,
+) -> None:
     """Write a WFDB annotation file, whole or not at all.
 
     Parameters
@@ -112,9 +130,15 @@ def write_annotation(file: Path, sample: np.ndarray, symbols: list[str], fs: flo
         WFDB symbols.
     fs : float
         Hz.
+    remarks : list of str, optional
+        Text for each beat, such as who named it; empty for none.
     """
     import wfdb
 
+    notes = remarks if remarks and any(remarks) else None
+
     with tempfile.TemporaryDirectory() as part, whole_file(file) as whole:
-        wfdb.wrann("record", ANNOTATOR, sample, symbol=symbols, fs=fs, write_dir=part)
+        wfdb.wrann(
+            "record", ANNOTATOR, sample, symbol=symbols, fs=fs, aux_note=notes, write_dir=part
+        )
         whole.write_bytes(Path(part, f"record.{ANNOTATOR}").read_bytes())

@@ -181,6 +181,26 @@ def find_templates(beats: Beats, settings: TemplateSettings) -> Templates:
     return Templates(beats, by_size(groups))
 
 
+def halved(templates: Templates, number: int, settings: TemplateSettings) -> np.ndarray:
+    """The smaller part of a template when it is split in two, as places in its record.
+
+    Parameters
+    ----------
+    templates : Templates
+    number : int
+        A template with two beats or more.
+    settings : TemplateSettings
+    """
+    from sklearn.cluster import KMeans
+
+    members = templates[number].beats
+    space = template_space(templates.beats, settings)[members]
+    part = KMeans(2, n_init=4, random_state=0).fit_predict(space)
+    smaller = int(np.sum(part == 1) <= np.sum(part == 0))
+    half = members[part == smaller]
+    return half if len(half) else members[-1:]  # beats that do not differ at all
+
+
 def by_size(groups: np.ndarray) -> np.ndarray:
     """Numbers of groups from 1, the largest first; of groups of one size the earliest first."""
     _, first, which, sizes = np.unique(

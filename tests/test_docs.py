@@ -403,6 +403,7 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "ledger-S:14-18": lambda text: of_ledger(14, 18, "f1_S"),
     "ledger-S:19-23": lambda text: of_ledger(19, 23, "f1_S"),
     "ledger-mean:19-23": lambda text: of_ledger(19, 23, "mean_f1"),
+    "ledger-mean:24-28": lambda text: of_ledger(24, 28, "mean_f1"),
     "folds": folds_sentence,
     "five-records": five_records_sentence,
     "comparison": comparison_table,

@@ -23,7 +23,7 @@ LONGEST = 350
 
 TRUNK_ORDER = (
     "labels", "mitdb", "svdb", "records", "signals", "r_peaks", "rr", "beats", "sequences",
-    "templates", "model_settings", "model", "classifier", "predictions",
+    "templates", "model_settings", "model", "classifier", "predictions", "naming",
 )  # fmt: skip
 """The order of the data, in which the trunk is read; each imports only from those before it."""
 

@@ -88,6 +88,8 @@ def test_symbols_play_no_part(beats: Beats, templates: Templates) -> None:
 def test_the_other_lead_tells_beats_apart_that_one_lead_does_not(beats: Beats) -> None:
     blind = replace(beats, segments=np.repeat(beats.template_beat[None], len(beats), axis=0))
     untimed = TemplateSettings(timing=0.0)
+    noise = np.random.default_rng(0).normal(0, 1e-3, blind.segments.shape)
+    blind = replace(blind, segments=(blind.segments + noise).astype(np.float32))
     with_other = find_templates(blind, untimed)
     ventricular = beats.symbol == "V"
     number = with_other.number

@@ -34,10 +34,10 @@ def test_a_network_learns_what_members_say(records: dict[str, Leads]) -> None:
     expected[BEAT_CLASSES.index("E")] = 0.8
     tilted = np.array([0.1, -0.1, 0, 0, 0])
     members = [
-        SimpleNamespace(probabilities=lambda beats, p=p: np.tile(p, (len(beats), 1)))
+        SimpleNamespace(network_probabilities=lambda beats, p=p: np.tile(p, (len(beats), 1)))
         for p in (expected + tilted, expected - tilted)
     ]
     settings = replace(TINY, epochs=1, steps=50, learning_rate=0.1)
     classifier = distil(members, records, BEATS, settings, 0)
-    probabilities = classifier.probabilities(first_beats(records["223"]))
+    probabilities = classifier.network_probabilities(first_beats(records["223"]))
     np.testing.assert_allclose(probabilities.mean(axis=0), expected, atol=0.1)

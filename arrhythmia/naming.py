@@ -1,0 +1,253 @@
+"""A reader's decisions on the templates of a record: named, split, kept in a file, obeyed.
+
+Decisions are kept as the samples of the beats they are about, so that they hold whatever numbers
+another model or another day gives the templates.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from arrhythmia.beats import Beats
+from arrhythmia.classifier import Classifier, Decision
+from arrhythmia.errors import InputError
+from arrhythmia.files import whole_file
+from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.mitdb import find_record
+from arrhythmia.records import EXCERPT_NAME
+from arrhythmia.templates import Templates, TemplateSettings, find_templates, halved
+
+SUFFIX: Final = ".templates.json"
+MODEL, READER = "model", "reader"
+"""Who gave a beat its class."""
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What a reader decided of a record.
+
+    Parameters
+    ----------
+    named : tuple of (str, tuple of int)
+        Class and the samples of the beats that have it, a later entry over an earlier one.
+    splits : tuple of tuple of int
+        Samples of the beats that were made a template of their own, in the order of the splits.
+    """
+
+    named: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    splits: tuple[tuple[int, ...], ...] = ()
+
+    @classmethod
+    def load(cls, file: str | Path) -> Decisions:
+        """Read what `save` wrote; no decisions where there is no file.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged.
+        """
+        file = Path(file)
+        if not file.is_file():
+            return cls()
+        try:
+            facts = json.loads(file.read_text(encoding="utf-8"))
+            named = tuple(
+                (str(one["class"]), tuple(map(int, one["samples"]))) for one in facts["named"]
+            )
+            splits = tuple(tuple(map(int, samples)) for samples in facts["splits"])
+            if not {name for name, _ in named} <= set(BEAT_CLASSES):
+                raise ValueError("a class that is none")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"'{file}' is damaged ({error!r}): delete it and name the templates again"
+            ) from error
+        return cls(named, splits)
+
+    def save(self, file: str | Path) -> None:
+        """Write the decisions, whole or not at all."""
+        facts = {
+            "named": [{"class": name, "samples": samples} for name, samples in self.named],
+            "splits": self.splits,
+        }
+        with whole_file(file) as part:
+            part.write_text(json.dumps(facts) + "\n", encoding="utf-8")
+
+    def with_name(self, samples: Sequence[int], name: str) -> Decisions:
+        """With a class for some beats."""
+        return Decisions((*self.named, (name, tuple(map(int, samples)))), self.splits)
+
+    def with_split(self, samples: Sequence[int]) -> Decisions:
+        """With some beats as a template of their own."""
+        return Decisions(self.named, (*self.splits, tuple(map(int, samples))))
+
+    def split(self, templates: Templates) -> Templates:
+        """Templates as the reader split them; new ones get the next numbers."""
+        number = templates.number.copy()
+        for samples in self.splits:
+            members = np.isin(templates.beats.sample, samples)
+            if members.any():
+                number[members] = number.max() + 1
+        return Templates(templates.beats, templates_in_a_row(number))
+
+    def classes(self, beats: Beats, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Class of every beat, and whether the reader gave it.
+
+        Parameters
+        ----------
+        beats : Beats
+        classes : ndarray of str, shape (beats,)
+            As the model gives them.
+
+        Returns
+        -------
+        classes : ndarray of str, shape (beats,)
+        by_reader : ndarray of bool, shape (beats,)
+        """
+        classes, by_reader = classes.copy(), np.zeros(len(beats), dtype=bool)
+        for name, samples in self.named:
+            members = np.isin(beats.sample, samples)
+            classes[members] = name
+            by_reader |= members
+        return classes, by_reader
+
+
+def templates_in_a_row(number: np.ndarray) -> np.ndarray:
+    """The same numbers without gaps."""
+    return np.unique(number, return_inverse=True)[1] + 1
+
+
+def decisions_file(
+    record: str | Path, data_dir: str | Path | None = None, folder: str | Path | None = None
+) -> Path:
+    """Where the decisions on a record are kept.
+
+    Parameters
+    ----------
+    record : str or Path
+        As `arrhythmia.records.read_record` takes it.
+    data_dir : str or Path, optional
+        Folder of the database.
+    folder : str or Path, optional
+        By default that of the record; that of the bundled excerpt is where the user works.
+    """
+    if str(record) == EXCERPT_NAME:
+        return Path(folder or ".") / f"{EXCERPT_NAME}{SUFFIX}"
+    place = find_record(record, data_dir)
+    return (place.parent if folder is None else Path(folder)) / f"{place.name}{SUFFIX}"
+
+
+@dataclass(frozen=True)
+class Named:
+    """The templates of a record with their classes.
+
+    Parameters
+    ----------
+    templates : Templates
+        As the reader split them.
+    decision : Decision
+        What the model says.
+    classes : ndarray of str, shape (beats,)
+        Of the beats, the reader's before the model's.
+    by_reader : ndarray of bool, shape (beats,)
+        Which the reader gave.
+    """
+
+    templates: Templates
+    decision: Decision
+    classes: np.ndarray
+    by_reader: np.ndarray
+    _certain: np.ndarray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        certain = self.decision.probabilities.max(axis=1)
+        object.__setattr__(self, "_certain", np.where(self.by_reader, 1.0, certain))
+
+    def class_of(self, number: int) -> str:
+        """The class that most beats of a template have."""
+        names, counts = np.unique(self.classes[self.templates[number].beats], return_counts=True)
+        return str(names[counts.argmax()])
+
+    def certainty(self, number: int) -> float:
+        """Mean probability of the classes given to its beats; 1 where the reader gave them."""
+        return float(self._certain[self.templates[number].beats].mean())
+
+    def by(self, number: int) -> str:
+        """Who named a template: `READER`, or `MODEL` if any beat of it is the model's."""
+        return READER if self.by_reader[self.templates[number].beats].all() else MODEL
+
+    def expected_wrong(self, number: int) -> float:
+        """How many of its beats are wrong if the probabilities hold."""
+        return float((1 - self._certain[self.templates[number].beats]).sum())
+
+    def in_order(self) -> list[int]:
+        """Numbers of the templates, those first where a decision matters most."""
+        return sorted(range(1, len(self.templates) + 1), key=lambda n: (-self.expected_wrong(n), n))
+
+
+def name_templates(classifier: Classifier, beats: Beats, decisions: Decisions) -> Named:
+    """Find and classify the templates of a record, and obey what a reader decided.
+
+    Parameters
+    ----------
+    classifier : Classifier
+    beats : Beats
+        All beats of the record.
+    decisions : Decisions
+    """
+    decision = classifier.decide(beats)
+    templates = decision.templates
+    if templates is None:
+        settings = classifier.settings.templates or TemplateSettings()
+        templates = find_templates(beats, settings).split(decision.by_itself)
+    called = np.array(BEAT_CLASSES)[decision.probabilities.argmax(axis=1)]
+    return Named(decisions.split(templates), decision, *decisions.classes(beats, called))
+
+
+def decide_anew(
+    named: Named,
+    decisions: Decisions,
+    names: Sequence[tuple[int, str]],
+    splits: Sequence[int],
+    settings: TemplateSettings,
+) -> Decisions:
+    """Decisions with those that a reader makes now, by the numbers that were shown.
+
+    Parameters
+    ----------
+    named : Named
+        What was shown.
+    decisions : Decisions
+        Those made before.
+    names : sequence of (int, str)
+        Template and class.
+    splits : sequence of int
+        Templates to be split in two.
+    settings : TemplateSettings
+        How beats are compared.
+
+    Raises
+    ------
+    InputError
+        If there is no such template or class, or a template has too few beats to be split.
+    """
+    templates = named.templates
+    for number in (*(n for n, _ in names), *splits):
+        if not 1 <= number <= len(templates):
+            raise InputError(f"there is no template {number}: they are 1 to {len(templates)}")
+    for number, name in names:
+        if name not in BEAT_CLASSES:
+            known = ", ".join(BEAT_CLASSES)
+            raise InputError(f"no class '{name}' for template {number}: choose one of {known}")
+        decisions = decisions.with_name(templates.beats.sample[templates[number].beats], name)
+    for number in splits:
+        if len(templates[number]) < 2:
+            raise InputError(f"template {number} is a single beat and cannot be split")
+        part = halved(templates, number, settings)
+        decisions = decisions.with_split(templates.beats.sample[part])
+    return decisions

@@ -1,0 +1,174 @@
+"""A record's templates for a reader: a table, and a sheet of their mean beats on ECG paper."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+from scipy.ndimage import map_coordinates
+
+from arrhythmia.drawing import CLASS_COLORS, MV_PER_SECOND, clock, ecg_paper
+from arrhythmia.errors import InputError
+from arrhythmia.naming import Named
+from arrhythmia.records import Record
+from arrhythmia.signals import BeatSettings, filtered_lead
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS: Final = 8
+INCHES_PER_SECOND: Final = 1.5
+"""A little larger than real ECG paper."""
+GAP_MV: Final = 0.4
+"""Millivolts between two leads of a panel."""
+SHOWN: Final = (0.05, 99.95)
+"""Percentiles of all mean beats that the panels hold: one artefact would flatten all others."""
+
+
+def mean_beats(
+    record: Record, named: Named, settings: BeatSettings
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Mean beat of every template in every lead, and its spread.
+
+    Parameters
+    ----------
+    record : Record
+    named : Named
+        Of this record.
+    settings : BeatSettings
+        Filter, and how far around the centre of a QRS.
+
+    Returns
+    -------
+    dict
+        Lead to means and standard deviations, each an ndarray of float, shape (templates,
+        samples) at ``settings.fs``, in mV where the record's units are a voltage. The lead that
+        the network reads is the first; one that is flat is left out.
+    """
+    beats = named.templates.beats
+    steps = (np.arange(settings.length) - settings.left) / settings.fs
+    means = {}
+    for name in sorted(record.ecg_leads, key=lambda lead: lead != beats.lead):
+        lead = record.lead(name)
+        try:
+            signal = filtered_lead(lead, settings) * (lead.millivolts or 1.0)
+        except InputError:
+            continue
+        places = (beats.centers[:, None] + steps) * record.fs
+        segments = map_coordinates(signal, places[None], order=1, mode="nearest")
+        of = [segments[template.beats] for template in named.templates]
+        means[name] = np.array([s.mean(axis=0) for s in of]), np.array([s.std(axis=0) for s in of])
+    return means
+
+
+def template_table(named: Named, means: dict[str, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
+    """A row a template, those first where a decision matters most.
+
+    Parameters
+    ----------
+    named : Named
+    means : dict
+        See `mean_beats`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``template``, ``beats``, ``class``, ``by`` (model or reader), ``certainty`` (mean
+        probability of the classes given), ``expected_wrong`` (beats), ``first`` and ``last`` (clock
+        time), ``coupling`` and ``pause`` (RR before and after, relative to the beats around), and
+        ``mean_LEAD``, the mean beat at 100 Hz in mV.
+    """
+    rows = []
+    for number in named.in_order():
+        template = named.templates[number]
+        row = {
+            "template": number,
+            "beats": len(template),
+            "class": named.class_of(number),
+            "by": named.by(number),
+            "certainty": round(named.certainty(number), 3),
+            "expected_wrong": round(named.expected_wrong(number), 2),
+            "first": clock(template.first_s),
+            "last": clock(template.last_s),
+            "coupling": round(template.coupling, 2),
+            "pause": round(template.pause, 2),
+        }
+        for lead, (mean, _) in means.items():
+            row[f"mean_{lead}"] = " ".join(f"{v:.3f}" for v in mean[number - 1])
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def draw_sheet(
+    record: Record,
+    named: Named,
+    means: dict[str, tuple[np.ndarray, np.ndarray]],
+    settings: BeatSettings,
+) -> Figure:
+    """Mean beat of every template in all leads, on ECG paper, most uncertain first.
+
+    Parameters
+    ----------
+    record : Record
+    named : Named
+    means : dict
+        See `mean_beats`.
+    settings : BeatSettings
+        How the mean beats were cut.
+    """
+    from matplotlib.figure import Figure
+
+    order = named.in_order()
+    seconds = (np.arange(settings.length) - settings.left) / settings.fs
+    offsets, low, high = _stack(means)
+    rows = -(-len(order) // COLUMNS)
+    width = np.ptp(seconds) * INCHES_PER_SECOND + 0.4
+    height = max((high - low) / MV_PER_SECOND * INCHES_PER_SECOND, 0.8) + 0.5
+    figure = Figure(figsize=(width * COLUMNS, height * rows + 0.6), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(rows, COLUMNS)).ravel()
+    units = {record.units[record.leads.index(name)] for name in means}
+    in_mv = all(record.lead(name).millivolts is not None for name in means)
+    for ax, number in zip(axes, order, strict=False):
+        ecg_paper(ax, (seconds[0], seconds[-1]), (low, high), "mV" if in_mv else units.pop())
+        name = named.class_of(number)
+        for offset, (mean, spread) in zip(offsets, means.values(), strict=True):
+            line, around = mean[number - 1] + offset, spread[number - 1]
+            ax.fill_between(
+                seconds, line - around, line + around, color=CLASS_COLORS[name], alpha=0.2, lw=0
+            )
+            ax.plot(seconds, line, color="0.1", lw=1.1)
+        title = f"{number} · {name} · {len(named.templates[number])} beats"
+        who = named.by(number) if named.by(number) != "model" else _percent(named, number)
+        ax.set_title(f"{title} · {who}", fontsize=8, color=CLASS_COLORS[name], weight="bold")
+        ax.set(xlabel="", ylabel="")
+        ax.tick_params(labelsize=7)
+    for ax in axes[len(order) :]:
+        ax.remove()
+    leads = ", then ".join(means)
+    figure.suptitle(
+        f"record {record.name}: {len(order)} templates, most uncertain first · {leads} · band: one "
+        "standard deviation · research software, not a medical device",
+        fontsize=11,
+    )
+    return figure
+
+
+def _percent(named: Named, number: int) -> str:
+    return f"{100 * min(named.certainty(number), 0.99):.0f} %"
+
+
+def _stack(
+    means: dict[str, tuple[np.ndarray, np.ndarray]],
+) -> tuple[list[float], float, float]:
+    """Offset of each lead so that none covers another, and the limits of all together."""
+    offsets, top, high = [], 0.0, None
+    for mean, _ in means.values():
+        below, above = map(float, np.percentile(mean, SHOWN))
+        if high is None:
+            high, offset = above, 0.0
+        else:
+            offset = top - GAP_MV - above
+        offsets.append(offset)
+        top = offset + below
+    return offsets, top - GAP_MV / 2, (high or 0.0) + GAP_MV / 2

@@ -1,0 +1,161 @@
+"""Tests of `arrhythmia.naming` and `arrhythmia.sheet`: a reader names templates, and is obeyed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import wfdb
+from conftest import MakeRecord, error_line
+
+from arrhythmia.__main__ import main
+from arrhythmia.beats import Beats, find_beats
+from arrhythmia.classifier import Classifier
+from arrhythmia.naming import Decisions, decide_anew, decisions_file, name_templates
+from arrhythmia.records import Record, read_record
+from arrhythmia.sheet import draw_sheet, mean_beats, template_table
+from arrhythmia.signals import BeatSettings
+from arrhythmia.templates import TemplateSettings
+
+SETTINGS = TemplateSettings()
+SYMBOLS = "NNNNVNNANN" * 12
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory, make_record: MakeRecord) -> Path:
+    return make_record(tmp_path_factory.mktemp("naming"), symbols=SYMBOLS, seed=5)
+
+
+@pytest.fixture(scope="module")
+def record(path: Path) -> Record:
+    return read_record(path)
+
+
+@pytest.fixture(scope="module")
+def beats(record: Record) -> Beats:
+    return find_beats(record, BeatSettings())
+
+
+@pytest.fixture(scope="module")
+def classifier(tiny_classifier: Classifier) -> Classifier:
+    return Classifier(
+        tiny_classifier.network, replace(tiny_classifier.settings, templates=SETTINGS)
+    )
+
+
+def test_a_named_template_is_the_readers_and_certain(classifier: Classifier, beats: Beats) -> None:
+    named = name_templates(classifier, beats, Decisions())
+    number = named.templates.number[4]
+    assert named.by(number) == "model"
+    decisions = decide_anew(named, Decisions(), [(number, "F")], [], SETTINGS)
+    after = name_templates(classifier, beats, decisions)
+    members = named.templates[number].beats
+    assert (after.classes[members] == "F").all()
+    np.testing.assert_array_equal(np.flatnonzero(after.by_reader), members)
+    assert (after.class_of(number), after.by(number), after.certainty(number)) == ("F", "reader", 1)
+    assert after.expected_wrong(number) == 0
+    others = np.delete(np.arange(len(beats)), members)
+    np.testing.assert_array_equal(after.classes[others], named.classes[others])
+
+
+def test_a_later_name_is_the_one_that_counts(classifier: Classifier, beats: Beats) -> None:
+    named = name_templates(classifier, beats, Decisions())
+    decisions = decide_anew(named, Decisions(), [(1, "V"), (1, "S")], [], SETTINGS)
+    assert name_templates(classifier, beats, decisions).class_of(1) == "S"
+
+
+def test_a_split_makes_one_template_more_and_keeps_the_numbers(
+    classifier: Classifier, beats: Beats
+) -> None:
+    named = name_templates(classifier, beats, Decisions())
+    before = named.templates
+    decisions = decide_anew(named, Decisions(), [], [1], SETTINGS)
+    after = name_templates(classifier, beats, decisions).templates
+    assert len(after) == len(before) + 1
+    apart = np.flatnonzero(after.number == len(after))
+    assert 0 < len(apart) <= len(before[1]) / 2
+    assert set(apart) < set(before[1].beats)
+    kept = np.delete(np.arange(len(beats)), apart)
+    np.testing.assert_array_equal(after.number[kept], before.number[kept])
+
+
+def test_decisions_are_read_back_as_written(tmp_path: Path) -> None:
+    decisions = Decisions().with_name(np.array([5, 9]), "V").with_split([7])
+    file = tmp_path / "a" / "x.templates.json"
+    decisions.save(file)
+    assert Decisions.load(file) == decisions
+    assert Decisions.load(tmp_path / "none") == Decisions()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"named": [{"class": "Z", "samples": [1]}], "splits": []}',
+             '{"named": [], "splits": [["a"]]}'],
+)  # fmt: skip
+def test_a_damaged_file_is_an_error_of_one_line(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "x.templates.json"
+    file.write_text(text)
+    line = error_line(lambda: Decisions.load(file))
+    assert str(file) in line and "damaged" in line
+
+
+def test_bad_decisions_name_their_value(classifier: Classifier, beats: Beats) -> None:
+    named = name_templates(classifier, beats, Decisions())
+    last = len(named.templates)
+    for names, splits, wanted in (
+        ([(last + 1, "V")], [], f"no template {last + 1}: they are 1 to {last}"),
+        ([(1, "X")], [], "no class 'X' for template 1"),
+        ([], [0], "no template 0"),
+    ):
+        line = error_line(lambda n=names, s=splits: decide_anew(named, Decisions(), n, s, SETTINGS))
+        assert wanted in line
+
+
+def test_the_table_has_the_most_doubtful_first(
+    classifier: Classifier, record: Record, beats: Beats
+) -> None:
+    named = name_templates(classifier, beats, Decisions())
+    means = mean_beats(record, named, BeatSettings())
+    table = template_table(named, means)
+    assert table["beats"].sum() == len(beats)
+    assert table["expected_wrong"].is_monotonic_decreasing
+    assert list(means) == ["MLII", "V1"]
+    row = table[table["class"] == "V"].iloc[0]
+    mean = np.array(row["mean_MLII"].split(), dtype=float)
+    assert len(mean) == BeatSettings().length
+    assert np.ptp(mean) == pytest.approx(2.3, abs=0.8)  # mV, as the beats were written
+    figure = draw_sheet(record, named, means, BeatSettings())
+    assert len(figure.axes) == len(named.templates)
+    titles = " ".join(ax.get_title() for ax in figure.axes)
+    for number in range(1, len(named.templates) + 1):
+        size = len(named.templates[number])
+        assert f"{number} · {named.class_of(number)} · {size} beats" in titles
+
+
+def test_annotate_obeys_what_a_reader_named(
+    path: Path, tiny_model: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    common = ["--decisions", str(tmp_path), "--model", str(tiny_model)]
+    out = ["--output", str(tmp_path / "t.png"), "--csv", str(tmp_path / "t.csv")]
+    assert main(["templates", str(path), "--name", "1=F", *common, *out]) == 0
+    said = capsys.readouterr().out
+    assert "annotate' obeys them" in said and "sheet: " in said
+    table = pd.read_csv(tmp_path / "t.csv")
+    row = table[table["template"] == 1].iloc[0]
+    assert (row["class"], row["by"]) == ("F", "reader")
+    assert decisions_file(path, None, tmp_path).is_file()
+    assert main(["annotate", str(path), "--output-dir", str(tmp_path), *common]) == 0
+    assert f"{row['beats']} named by a reader" in capsys.readouterr().out
+    written = wfdb.rdann(str(tmp_path / path.name), "ai")
+    remarks = np.array([note.rstrip("\0") for note in written.aux_note])
+    assert (remarks == "reader").sum() == row["beats"]
+    assert set(np.array(written.symbol)[remarks == "reader"]) == {"F"}
+
+
+@pytest.mark.parametrize("text", ["3", "=V", "x=V", "3="])
+def test_a_name_must_be_a_number_and_a_class(path: Path, capsys: Capture, text: str) -> None:
+    assert main(["templates", str(path), "--name", text]) == 2
+    assert f"--name must be like 3=V, got '{text}'" in capsys.readouterr().err
