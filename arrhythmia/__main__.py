@@ -275,7 +275,7 @@ def templates(options: argparse.Namespace) -> None:
     if options.csv:
         with whole_file(options.csv) as part:
             table.to_csv(part, index=False, lineterminator="\n")
-    for line in (*record.notes, *beats.notes):
+    for line in (*record.notes, *beats.notes, *decisions.notes(beats)):
         print(f"note: {line}", file=sys.stderr)
     shown = [column for column in table.columns if not column.startswith("mean_")]
     print(table[shown].to_string(index=False))

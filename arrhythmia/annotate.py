@@ -95,10 +95,11 @@ def annotate(
         if record.name in beats_of:
             raise InputError(f"two records are named '{record.name}': annotate them one by one")
         beats = find_beats(record, settings.beats, lead, source)
-        for line in (*record.notes, *beats.notes):
+        reader = Decisions.load(decisions_file(name, data_dir, decisions))
+        for line in (*record.notes, *beats.notes, *reader.notes(beats)):
             note(line)
         beats_of[record.name], rates[record.name] = beats, record.fs
-        decided[record.name] = Decisions.load(decisions_file(name, data_dir, decisions))
+        decided[record.name] = reader
     classifier = Classifier.load(model)
     for name, beats in beats_of.items():
         called = np.array(BEAT_CLASSES)[classifier.probabilities(beats).argmax(axis=1)]

@@ -1,18 +1,20 @@
 """A reader's decisions on the templates of a record: named, split, kept in a file, obeyed.
 
-Decisions are kept as the samples of the beats they are about, so that they hold whatever numbers
-another model or another day gives the templates.
+Decisions are kept as the times of the beats they are about, so that they hold whatever numbers
+another model gives the templates, and wherever in its QRS an annotator or a detector marks a beat.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from scipy.spatial import KDTree
 
 from arrhythmia.beats import Beats
 from arrhythmia.classifier import Classifier, Decision
@@ -24,6 +26,8 @@ from arrhythmia.records import EXCERPT_NAME
 from arrhythmia.templates import Templates, TemplateSettings, find_templates, halved
 
 SUFFIX: Final = ".templates.json"
+SAME_S: Final = 0.05
+"""Two beats of one record are at least this far apart: what is nearer is the same beat."""
 MODEL, READER = "model", "reader"
 """Who gave a beat its class."""
 
@@ -34,14 +38,15 @@ class Decisions:
 
     Parameters
     ----------
-    named : tuple of (str, tuple of int)
-        Class and the samples of the beats that have it, a later entry over an earlier one.
-    splits : tuple of tuple of int
-        Samples of the beats that were made a template of their own, in the order of the splits.
+    named : tuple of (str, tuple of float)
+        Class and the times of the beats that have it, a later entry over an earlier one: centres of
+        their QRS in seconds from the start of the record, to the millisecond.
+    splits : tuple of tuple of float
+        The same of beats that were made a template of their own, in the order of the splits.
     """
 
-    named: tuple[tuple[str, tuple[int, ...]], ...] = ()
-    splits: tuple[tuple[int, ...], ...] = ()
+    named: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    splits: tuple[tuple[float, ...], ...] = ()
 
     @classmethod
     def load(cls, file: str | Path) -> Decisions:
@@ -57,10 +62,8 @@ class Decisions:
             return cls()
         try:
             facts = json.loads(file.read_text(encoding="utf-8"))
-            named = tuple(
-                (str(one["class"]), tuple(map(int, one["samples"]))) for one in facts["named"]
-            )
-            splits = tuple(tuple(map(int, samples)) for samples in facts["splits"])
+            named = tuple((str(one["class"]), _times(one["times"])) for one in facts["named"])
+            splits = tuple(_times(times) for times in facts["splits"])
             if not {name for name, _ in named} <= set(BEAT_CLASSES):
                 raise ValueError("a class that is none")
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -72,28 +75,28 @@ class Decisions:
     def save(self, file: str | Path) -> None:
         """Write the decisions, whole or not at all."""
         facts = {
-            "named": [{"class": name, "samples": samples} for name, samples in self.named],
+            "named": [{"class": name, "times": times} for name, times in self.named],
             "splits": self.splits,
         }
         with whole_file(file) as part:
             part.write_text(json.dumps(facts) + "\n", encoding="utf-8")
 
-    def with_name(self, samples: Sequence[int], name: str) -> Decisions:
+    def with_name(self, times: Sequence[float], name: str) -> Decisions:
         """With a class for some beats."""
-        return Decisions((*self.named, (name, tuple(map(int, samples)))), self.splits)
+        return Decisions((*self.named, (name, _times(times))), self.splits)
 
-    def with_split(self, samples: Sequence[int]) -> Decisions:
+    def with_split(self, times: Sequence[float]) -> Decisions:
         """With some beats as a template of their own."""
-        return Decisions(self.named, (*self.splits, tuple(map(int, samples))))
+        return Decisions(self.named, (*self.splits, _times(times)))
 
     def split(self, templates: Templates) -> Templates:
         """Templates as the reader split them; new ones get the next numbers."""
         number = templates.number.copy()
-        for samples in self.splits:
-            members = np.isin(templates.beats.sample, samples)
+        for times in self.splits:
+            members = _at(templates.beats, times)
             if members.any():
                 number[members] = number.max() + 1
-        return Templates(templates.beats, templates_in_a_row(number))
+        return Templates(templates.beats, np.unique(number, return_inverse=True)[1] + 1)
 
     def classes(self, beats: Beats, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Class of every beat, and whether the reader gave it.
@@ -110,16 +113,36 @@ class Decisions:
         by_reader : ndarray of bool, shape (beats,)
         """
         classes, by_reader = classes.copy(), np.zeros(len(beats), dtype=bool)
-        for name, samples in self.named:
-            members = np.isin(beats.sample, samples)
+        for name, times in self.named:
+            members = _at(beats, times)
             classes[members] = name
             by_reader |= members
         return classes, by_reader
 
+    def notes(self, beats: Beats) -> tuple[str, ...]:
+        """What a reader should know: that beats which were named are not found."""
+        named = np.unique([time for _, times in self.named for time in times]).astype(float)
+        lost = int(np.sum(_gaps(named, beats.centers) > SAME_S))
+        words = f"{lost} of {len(named)} beats that a reader named are not among those found now"
+        return (f"record {beats.record}: {words}",) if lost else ()
 
-def templates_in_a_row(number: np.ndarray) -> np.ndarray:
-    """The same numbers without gaps."""
-    return np.unique(number, return_inverse=True)[1] + 1
+
+def _times(times: Sequence[float]) -> tuple[float, ...]:
+    """Times to the millisecond, as they are kept."""
+    values = np.asarray(times, dtype=float)
+    if values.ndim != 1 or not np.isfinite(values).all():
+        raise ValueError("times that are none")
+    return tuple(values.round(3).tolist())
+
+
+def _at(beats: Beats, times: Sequence[float]) -> np.ndarray:
+    """Which beats are at some times, shape (beats,)."""
+    return _gaps(beats.centers, np.array(times, dtype=float)) <= SAME_S
+
+
+def _gaps(times: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Seconds from each time to the nearest of others; infinite where there are none."""
+    return KDTree(others[:, None]).query(times[:, None])[0]
 
 
 def decisions_file(
@@ -162,11 +185,11 @@ class Named:
     decision: Decision
     classes: np.ndarray
     by_reader: np.ndarray
-    _certain: np.ndarray = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        certain = self.decision.probabilities.max(axis=1)
-        object.__setattr__(self, "_certain", np.where(self.by_reader, 1.0, certain))
+    @cached_property
+    def doubt(self) -> np.ndarray:
+        """Probability that each class is wrong, shape (beats,); 0 where the reader gave it."""
+        return np.where(self.by_reader, 0.0, 1 - self.decision.probabilities.max(axis=1))
 
     def class_of(self, number: int) -> str:
         """The class that most beats of a template have."""
@@ -175,7 +198,7 @@ class Named:
 
     def certainty(self, number: int) -> float:
         """Mean probability of the classes given to its beats; 1 where the reader gave them."""
-        return float(self._certain[self.templates[number].beats].mean())
+        return float(1 - self.doubt[self.templates[number].beats].mean())
 
     def by(self, number: int) -> str:
         """Who named a template: `READER`, or `MODEL` if any beat of it is the model's."""
@@ -183,7 +206,7 @@ class Named:
 
     def expected_wrong(self, number: int) -> float:
         """How many of its beats are wrong if the probabilities hold."""
-        return float((1 - self._certain[self.templates[number].beats]).sum())
+        return float(self.doubt[self.templates[number].beats].sum())
 
     def in_order(self) -> list[int]:
         """Numbers of the templates, those first where a decision matters most."""
@@ -244,10 +267,10 @@ def decide_anew(
         if name not in BEAT_CLASSES:
             known = ", ".join(BEAT_CLASSES)
             raise InputError(f"no class '{name}' for template {number}: choose one of {known}")
-        decisions = decisions.with_name(templates.beats.sample[templates[number].beats], name)
-    for number in splits:
+        decisions = decisions.with_name(templates.beats.centers[templates[number].beats], name)
+    for number in dict.fromkeys(splits):
         if len(templates[number]) < 2:
             raise InputError(f"template {number} is a single beat and cannot be split")
         part = halved(templates, number, settings)
-        decisions = decisions.with_split(templates.beats.sample[part])
+        decisions = decisions.with_split(templates.beats.centers[part])
     return decisions

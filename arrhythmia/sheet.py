@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
-from scipy.ndimage import map_coordinates
 
-from arrhythmia.drawing import CLASS_COLORS, MV_PER_SECOND, clock, ecg_paper
+from arrhythmia.beats import cut_segments, filtered_and_resampled
+from arrhythmia.drawing import CLASS_COLORS, MV_PER_SECOND, clock, ecg_paper, fits_paper
 from arrhythmia.errors import InputError
 from arrhythmia.naming import Named
 from arrhythmia.records import Record
-from arrhythmia.signals import BeatSettings, filtered_lead
+from arrhythmia.signals import BeatSettings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 COLUMNS: Final = 8
 INCHES_PER_SECOND: Final = 1.5
 """A little larger than real ECG paper."""
-GAP_MV: Final = 0.4
-"""Millivolts between two leads of a panel."""
+GAP: Final = 0.12
+"""Between two leads of a panel, relative to the height of the first."""
+UNCALIBRATED_INCHES: Final = 3.0
+"""Height of a panel whose units are no voltage."""
 SHOWN: Final = (0.05, 99.95)
 """Percentiles of all mean beats that the panels hold: one artefact would flatten all others."""
 
@@ -47,16 +50,14 @@ def mean_beats(
         the network reads is the first; one that is flat is left out.
     """
     beats = named.templates.beats
-    steps = (np.arange(settings.length) - settings.left) / settings.fs
     means = {}
     for name in sorted(record.ecg_leads, key=lambda lead: lead != beats.lead):
         lead = record.lead(name)
         try:
-            signal = filtered_lead(lead, settings) * (lead.millivolts or 1.0)
+            signal = filtered_and_resampled(lead, settings) * (lead.millivolts or 1.0)
         except InputError:
             continue
-        places = (beats.centers[:, None] + steps) * record.fs
-        segments = map_coordinates(signal, places[None], order=1, mode="nearest")
+        segments = cut_segments(signal, beats.centers * settings.fs, settings)
         of = [segments[template.beats] for template in named.templates]
         means[name] = np.array([s.mean(axis=0) for s in of]), np.array([s.std(axis=0) for s in of])
     return means
@@ -124,13 +125,14 @@ def draw_sheet(
     offsets, low, high = _stack(means)
     rows = -(-len(order) // COLUMNS)
     width = np.ptp(seconds) * INCHES_PER_SECOND + 0.4
-    height = max((high - low) / MV_PER_SECOND * INCHES_PER_SECOND, 0.8) + 0.5
+    units = drawn_units(record, means)
+    on_paper = fits_paper(units, low, high)
+    height = (high - low) / MV_PER_SECOND * INCHES_PER_SECOND if on_paper else UNCALIBRATED_INCHES
+    height = max(height, 0.8) + 0.5
     figure = Figure(figsize=(width * COLUMNS, height * rows + 0.6), layout="constrained")
     axes = np.atleast_1d(figure.subplots(rows, COLUMNS)).ravel()
-    units = {record.units[record.leads.index(name)] for name in means}
-    in_mv = all(record.lead(name).millivolts is not None for name in means)
     for ax, number in zip(axes, order, strict=False):
-        ecg_paper(ax, (seconds[0], seconds[-1]), (low, high), "mV" if in_mv else units.pop())
+        ecg_paper(ax, (seconds[0], seconds[-1]), (low, high), units)
         name = named.class_of(number)
         for offset, (mean, spread) in zip(offsets, means.values(), strict=True):
             line, around = mean[number - 1] + offset, spread[number - 1]
@@ -138,20 +140,30 @@ def draw_sheet(
                 seconds, line - around, line + around, color=CLASS_COLORS[name], alpha=0.2, lw=0
             )
             ax.plot(seconds, line, color="0.1", lw=1.1)
-        title = f"{number} · {name} · {len(named.templates[number])} beats"
+        size = len(named.templates[number])
+        title = f"{number} · {name} · {size} beat{'s' * (size > 1)}"
         who = named.by(number) if named.by(number) != "model" else _percent(named, number)
         ax.set_title(f"{title} · {who}", fontsize=8, color=CLASS_COLORS[name], weight="bold")
         ax.set(xlabel="", ylabel="")
+        ax.set_yticks(offsets, means)
         ax.tick_params(labelsize=7)
     for ax in axes[len(order) :]:
         ax.remove()
-    leads = ", then ".join(means)
+    scale = "25 mm/s, 10 mm/mV" if on_paper else f"25 mm/s, in {units}"
     figure.suptitle(
-        f"record {record.name}: {len(order)} templates, most uncertain first · {leads} · band: one "
+        f"record {record.name}: {len(order)} templates, most uncertain first · {scale} · band: one "
         "standard deviation · research software, not a medical device",
         fontsize=11,
     )
     return figure
+
+
+def drawn_units(record: Record, leads: Iterable[str]) -> str:
+    """Units of mean beats: mV where those of all leads are a voltage."""
+    chosen = [record.lead(name) for name in leads]
+    if all(lead.millivolts is not None for lead in chosen):
+        return "mV"
+    return ", ".join(dict.fromkeys(lead.units for lead in chosen))
 
 
 def _percent(named: Named, number: int) -> str:
@@ -162,13 +174,10 @@ def _stack(
     means: dict[str, tuple[np.ndarray, np.ndarray]],
 ) -> tuple[list[float], float, float]:
     """Offset of each lead so that none covers another, and the limits of all together."""
-    offsets, top, high = [], 0.0, None
-    for mean, _ in means.values():
-        below, above = map(float, np.percentile(mean, SHOWN))
-        if high is None:
-            high, offset = above, 0.0
-        else:
-            offset = top - GAP_MV - above
-        offsets.append(offset)
-        top = offset + below
-    return offsets, top - GAP_MV / 2, (high or 0.0) + GAP_MV / 2
+    limits = [np.percentile(mean, SHOWN) for mean, _ in means.values()]
+    gap = GAP * max(float(np.ptp(limits[0])), 1e-6)
+    offsets, top = [0.0], limits[0][0]
+    for below, above in limits[1:]:
+        offsets.append(float(top - gap - above))
+        top = offsets[-1] + below
+    return offsets, float(top - gap), float(limits[0][1] + gap)

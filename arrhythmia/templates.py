@@ -59,7 +59,7 @@ class Template:
     Parameters
     ----------
     number : int
-        From 1; the template with the most beats is the first.
+        From 1.
     beats : ndarray of int, shape (members,)
         Which beats of the record, in order of time.
     mean_beat, spread : ndarray of float, shape (leads, samples)
@@ -95,7 +95,7 @@ class Templates:
     beats : Beats
         Of the record.
     number : ndarray of int, shape (beats,)
-        Template of each beat, from 1; template 1 has the most beats.
+        Template of each beat, from 1; as they are found, template 1 has the most beats.
     """
 
     beats: Beats
@@ -112,22 +112,21 @@ class Templates:
 
     @cached_property
     def _all(self) -> list[Template]:
-        return [self._describe(number) for number in range(1, len(self) + 1)]
-
-    def _describe(self, number: int) -> Template:
-        members = np.flatnonzero(self.number == number)
-        segments = all_leads(self.beats)[members]
-        before, after = relative_rr(self.beats)
-        return Template(
-            number=number,
-            beats=members,
-            mean_beat=segments.mean(axis=0),
-            spread=segments.std(axis=0),
-            first_s=float(self.beats.centers[members[0]]),
-            last_s=float(self.beats.centers[members[-1]]),
-            coupling=float(np.median(before[members])),
-            pause=float(np.median(after[members])),
-        )
+        segments, (before, after) = all_leads(self.beats), relative_rr(self.beats)
+        places = [np.flatnonzero(self.number == number) for number in range(1, len(self) + 1)]
+        return [
+            Template(
+                number=number,
+                beats=members,
+                mean_beat=segments[members].mean(axis=0),
+                spread=segments[members].std(axis=0),
+                first_s=float(self.beats.centers[members[0]]),
+                last_s=float(self.beats.centers[members[-1]]),
+                coupling=float(np.median(before[members])),
+                pause=float(np.median(after[members])),
+            )
+            for number, members in enumerate(places, 1)
+        ]
 
     def split(self, probabilities: np.ndarray) -> Templates:
         """Split templates where the network is sure that beats inside them differ, see `SURE`.

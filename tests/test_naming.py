@@ -84,15 +84,16 @@ def test_a_split_makes_one_template_more_and_keeps_the_numbers(
 
 
 def test_decisions_are_read_back_as_written(tmp_path: Path) -> None:
-    decisions = Decisions().with_name(np.array([5, 9]), "V").with_split([7])
+    decisions = Decisions().with_name(np.array([5.1234, 9]), "V").with_split([7.25])
     file = tmp_path / "a" / "x.templates.json"
     decisions.save(file)
     assert Decisions.load(file) == decisions
+    assert decisions.named == (("V", (5.123, 9.0)),)
     assert Decisions.load(tmp_path / "none") == Decisions()
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", '{"named": [{"class": "Z", "samples": [1]}], "splits": []}',
+    "text", ["", "{}", "[]", '{"named": [{"class": "Z", "times": [1]}], "splits": []}',
              '{"named": [], "splits": [["a"]]}'],
 )  # fmt: skip
 def test_a_damaged_file_is_an_error_of_one_line(tmp_path: Path, text: str) -> None:
@@ -132,7 +133,42 @@ def test_the_table_has_the_most_doubtful_first(
     titles = " ".join(ax.get_title() for ax in figure.axes)
     for number in range(1, len(named.templates) + 1):
         size = len(named.templates[number])
-        assert f"{number} · {named.class_of(number)} · {size} beats" in titles
+        assert f"{number} · {named.class_of(number)} · {size} beat" in titles
+
+
+@pytest.mark.parametrize(("units", "factor"), [("adu", 200.0), ("uV", 1000.0)])
+def test_a_sheet_in_any_units(
+    classifier: Classifier, record: Record, beats: Beats, units: str, factor: float
+) -> None:
+    named = name_templates(classifier, beats, Decisions())
+    other = replace(record, signals=factor * record.signals, units=(units,) * len(record.units))
+    means = mean_beats(other, named, BeatSettings())
+    figure = draw_sheet(other, named, means, BeatSettings())
+    assert figure.get_figheight() < 40
+    in_mv = units == "uV"
+    assert ("10 mm/mV" if in_mv else "in adu") in figure.get_suptitle()
+    height = np.ptp(means["MLII"][0][0])
+    assert height == pytest.approx(np.ptp(mean_beats(record, named, BeatSettings())["MLII"][0][0])
+                                   * (1 if in_mv else factor), rel=1e-6)  # fmt: skip
+    for ax in figure.axes:
+        assert [text.get_text() for text in ax.get_yticklabels()] == ["MLII", "V1"]
+
+
+def test_decisions_hold_where_beats_are_detected_and_lost_ones_are_told(
+    classifier: Classifier, record: Record, beats: Beats
+) -> None:
+    named = name_templates(classifier, beats, Decisions())
+    number = named.templates.number[4]
+    decisions = decide_anew(named, Decisions(), [(number, "F")], [], SETTINGS)
+    detected = find_beats(record, BeatSettings(), source="detect")
+    after = name_templates(classifier, detected, decisions)
+    assert abs(after.by_reader.sum() - len(named.templates[number])) <= 1
+    assert decisions.notes(beats) == ()
+    some = replace(beats, centers=beats.centers + 1e6)
+    (note,) = decisions.notes(some)
+    size = len(named.templates[number])
+    assert f"{size} of {size} beats that a reader named are not among those found now" in note
+    assert not decisions.classes(some, named.classes)[1].any()
 
 
 def test_annotate_obeys_what_a_reader_named(
