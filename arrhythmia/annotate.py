@@ -87,6 +87,8 @@ def annotate(
         If a record or the model cannot be used, or a file cannot be written.
     """
     settings = read_settings(model)
+    if decisions is not None and not Path(decisions).is_dir():
+        raise InputError(f"no folder '{decisions}': give that of the reader's decisions")
     rates: dict[str, float] = {}
     decided: dict[str, Decisions] = {}
     beats_of: dict[str, Beats] = {}

@@ -3,7 +3,7 @@
 A Holter analyst names groups of beats, not beats. Grouping needs no labels; once a group is found,
 what the network says of its beats is put together: the noise of single beats averages out. How
 much a beat's template counts beside the beat itself was chosen on DS1 by record-wise
-cross-validation and tried on other patients (``python -m studies templates``).
+cross-validation (``python -m arrhythmia evaluate --folds``).
 """
 
 from __future__ import annotations

@@ -94,7 +94,8 @@ def test_decisions_are_read_back_as_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text", ["", "{}", "[]", '{"named": [{"class": "Z", "times": [1]}], "splits": []}',
-             '{"named": [], "splits": [["a"]]}'],
+             '{"named": [], "splits": [["a"]]}', '{"named": [], "splits": [[Infinity]]}',
+             '{"named": [], "splits": [3]}'],
 )  # fmt: skip
 def test_a_damaged_file_is_an_error_of_one_line(tmp_path: Path, text: str) -> None:
     file = tmp_path / "x.templates.json"
@@ -152,6 +153,11 @@ def test_a_sheet_in_any_units(
                                    * (1 if in_mv else factor), rel=1e-6)  # fmt: skip
     for ax in figure.axes:
         assert [text.get_text() for text in ax.get_yticklabels()] == ["MLII", "V1"]
+
+
+def test_a_folder_of_decisions_that_is_not_there_is_an_error(path: Path, capsys: Capture) -> None:
+    assert main(["annotate", str(path), "--decisions", str(path / "none")]) == 2
+    assert f"no folder '{path / 'none'}'" in capsys.readouterr().err
 
 
 def test_decisions_hold_where_beats_are_detected_and_lost_ones_are_told(
