@@ -10,7 +10,7 @@
 
 Prints the class with its probabilities and the reasons, and writes a figure: the beat on ECG paper
 with a heatmap of what speaks for the class, its rhythm, and the evidence of waves and timing.
-Takes five to ten seconds. Research software, not a medical device.
+Takes five to ten seconds for a record of half an hour. Research software, not a medical device.
 """
 
 from __future__ import annotations

@@ -245,7 +245,6 @@ def templates(options: argparse.Namespace) -> None:
     from arrhythmia.model_settings import read_settings
     from arrhythmia.naming import Decisions, decide_anew, decisions_file, name_templates
     from arrhythmia.records import read_record
-    from arrhythmia.templates import TemplateSettings
 
     settings = read_settings(options.model)
     record = read_record(options.record, options.data_dir)
@@ -256,18 +255,19 @@ def templates(options: argparse.Namespace) -> None:
         check_writable(options.csv, ".csv", "--csv")
     file = decisions_file(options.record, options.data_dir, options.decisions)
     decisions = Decisions.load(file)
+    if names or options.split:
+        check_writable(file, ".json", "--decisions")
     from arrhythmia.classifier import Classifier
     from arrhythmia.files import whole_file
     from arrhythmia.sheet import draw_sheet, mean_beats, template_table
 
-    classifier = Classifier.load(options.model)
-    named = name_templates(classifier, beats, decisions)
+    decision = Classifier.load(options.model).decide(beats)
+    named = name_templates(beats, decision, decisions)
     if names or options.split:
-        compare = settings.templates or TemplateSettings()
-        decisions = decide_anew(named, decisions, names, options.split, compare)
+        decisions = decide_anew(named, decisions, names, options.split)
         decisions.save(file)
-        named = name_templates(classifier, beats, decisions)
-        print(f"decisions are in '{file}'; '{PROG} annotate' obeys them")
+        named = name_templates(beats, decision, decisions)
+        print(f"decisions are in '{file}'; '{PROG} annotate' obeys the names")
     means = mean_beats(record, named, settings.beats)
     table = template_table(named, means)
     with whole_file(output) as part:

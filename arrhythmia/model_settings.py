@@ -19,7 +19,7 @@ from arrhythmia.templates import TemplateSettings
 FORMAT: Final = 1
 """Changes when older model folders can no longer be read."""
 
-LIBRARIES: Final = ("tensorflow", "keras", "numpy", "scipy", "wfdb", "sleepecg")
+LIBRARIES: Final = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn", "wfdb", "sleepecg")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 Decisions are kept as the times of the beats they are about, so that they hold whatever numbers
 another model gives the templates, and wherever in its QRS an annotator or a detector marks a beat.
+In another lead the centre of a wide QRS may lie elsewhere: beats that are not found are told.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from arrhythmia.beats import Beats
-from arrhythmia.classifier import Classifier, Decision
+from arrhythmia.classifier import Decision
 from arrhythmia.errors import InputError
 from arrhythmia.files import whole_file
 from arrhythmia.labels import BEAT_CLASSES
@@ -27,7 +28,7 @@ from arrhythmia.templates import Templates, TemplateSettings, find_templates, ha
 
 SUFFIX: Final = ".templates.json"
 SAME_S: Final = 0.05
-"""Two beats of one record are at least this far apart: what is nearer is the same beat."""
+"""A beat that a reader named is the one found nearest to it, no farther away than this."""
 MODEL, READER = "model", "reader"
 """Who gave a beat its class."""
 
@@ -122,7 +123,7 @@ class Decisions:
     def notes(self, beats: Beats) -> tuple[str, ...]:
         """What a reader should know: that beats which were named are not found."""
         named = np.unique([time for _, times in self.named for time in times]).astype(float)
-        lost = int(np.sum(_gaps(named, beats.centers) > SAME_S))
+        lost = int(np.sum(_nearest(named, beats.centers)[0] > SAME_S))
         words = f"{lost} of {len(named)} beats that a reader named are not among those found now"
         return (f"record {beats.record}: {words}",) if lost else ()
 
@@ -136,13 +137,16 @@ def _times(times: Sequence[float]) -> tuple[float, ...]:
 
 
 def _at(beats: Beats, times: Sequence[float]) -> np.ndarray:
-    """Which beats are at some times, shape (beats,)."""
-    return _gaps(beats.centers, np.array(times, dtype=float)) <= SAME_S
+    """Which beats are at some times, shape (beats,): for each time the nearest, if it is near."""
+    gaps, nearest = _nearest(np.array(times, dtype=float), beats.centers)
+    members = np.zeros(len(beats), dtype=bool)
+    members[nearest[gaps <= SAME_S]] = True
+    return members
 
 
-def _gaps(times: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Seconds from each time to the nearest of others; infinite where there are none."""
-    return KDTree(others[:, None]).query(times[:, None])[0]
+def _nearest(times: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds from each time to the nearest of others, and which that is."""
+    return KDTree(others[:, None]).query(times[:, None])
 
 
 def decisions_file(
@@ -213,21 +217,21 @@ class Named:
         return sorted(range(1, len(self.templates) + 1), key=lambda n: (-self.expected_wrong(n), n))
 
 
-def name_templates(classifier: Classifier, beats: Beats, decisions: Decisions) -> Named:
-    """Find and classify the templates of a record, and obey what a reader decided.
+def name_templates(beats: Beats, decision: Decision, decisions: Decisions) -> Named:
+    """The templates of a record as a reader split them, with the reader's classes.
 
     Parameters
     ----------
-    classifier : Classifier
     beats : Beats
         All beats of the record.
+    decision : Decision
+        What the model says of them. Beats that it judged one by one are grouped all the same.
     decisions : Decisions
+        What the reader decided.
     """
-    decision = classifier.decide(beats)
     templates = decision.templates
     if templates is None:
-        settings = classifier.settings.templates or TemplateSettings()
-        templates = find_templates(beats, settings).split(decision.by_itself)
+        templates = find_templates(beats, TemplateSettings()).split(decision.by_itself)
     called = np.array(BEAT_CLASSES)[decision.probabilities.argmax(axis=1)]
     return Named(decisions.split(templates), decision, *decisions.classes(beats, called))
 
@@ -237,7 +241,6 @@ def decide_anew(
     decisions: Decisions,
     names: Sequence[tuple[int, str]],
     splits: Sequence[int],
-    settings: TemplateSettings,
 ) -> Decisions:
     """Decisions with those that a reader makes now, by the numbers that were shown.
 
@@ -251,8 +254,6 @@ def decide_anew(
         Template and class.
     splits : sequence of int
         Templates to be split in two.
-    settings : TemplateSettings
-        How beats are compared.
 
     Raises
     ------
@@ -271,6 +272,6 @@ def decide_anew(
     for number in dict.fromkeys(splits):
         if len(templates[number]) < 2:
             raise InputError(f"template {number} is a single beat and cannot be split")
-        part = halved(templates, number, settings)
+        part = halved(templates, number, TemplateSettings())
         decisions = decisions.with_split(templates.beats.centers[part])
     return decisions

@@ -76,9 +76,9 @@ def template_table(named: Named, means: dict[str, tuple[np.ndarray, np.ndarray]]
     -------
     pandas.DataFrame
         ``template``, ``beats``, ``class``, ``by`` (model or reader), ``certainty`` (mean
-        probability of the classes given), ``expected_wrong`` (beats), ``first`` and ``last`` (clock
-        time), ``coupling`` and ``pause`` (RR before and after, relative to the beats around), and
-        ``mean_LEAD``, the mean beat at 100 Hz in mV.
+        probability of the classes given, not calibrated), ``expected_wrong`` (beats, by the same),
+        ``first`` and ``last`` (clock time), ``coupling`` and ``pause`` (RR before and after,
+        relative to the beats around), and ``mean_LEAD``, the mean beat at 100 Hz in mV.
     """
     rows = []
     for number in named.in_order():
@@ -106,6 +106,7 @@ def draw_sheet(
     named: Named,
     means: dict[str, tuple[np.ndarray, np.ndarray]],
     settings: BeatSettings,
+    most: int | None = None,
 ) -> Figure:
     """Mean beat of every template in all leads, on ECG paper, most uncertain first.
 
@@ -117,20 +118,23 @@ def draw_sheet(
         See `mean_beats`.
     settings : BeatSettings
         How the mean beats were cut.
+    most : int, optional
+        Draw only so many of them.
     """
     from matplotlib.figure import Figure
 
-    order = named.in_order()
+    order = named.in_order()[:most]
     seconds = (np.arange(settings.length) - settings.left) / settings.fs
     offsets, low, high = _stack(means)
-    rows = -(-len(order) // COLUMNS)
+    columns = min(COLUMNS, len(order))
+    rows = -(-len(order) // columns)
     width = np.ptp(seconds) * INCHES_PER_SECOND + 0.4
     units = drawn_units(record, means)
     on_paper = fits_paper(units, low, high)
     height = (high - low) / MV_PER_SECOND * INCHES_PER_SECOND if on_paper else UNCALIBRATED_INCHES
     height = max(height, 0.8) + 0.5
-    figure = Figure(figsize=(width * COLUMNS, height * rows + 0.6), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(rows, COLUMNS)).ravel()
+    figure = Figure(figsize=(max(width * columns, 9), height * rows + 0.6), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(rows, columns)).ravel()
     for ax, number in zip(axes, order, strict=False):
         ecg_paper(ax, (seconds[0], seconds[-1]), (low, high), units)
         name = named.class_of(number)
@@ -151,8 +155,8 @@ def draw_sheet(
         ax.remove()
     scale = "25 mm/s, 10 mm/mV" if on_paper else f"25 mm/s, in {units}"
     figure.suptitle(
-        f"record {record.name}: {len(order)} templates, most uncertain first · {scale} · band: one "
-        "standard deviation · research software, not a medical device",
+        f"record {record.name}: {len(order)} of {len(named.templates)} templates, most uncertain "
+        f"first · {scale} · band: one standard deviation\nresearch software, not a medical device",
         fontsize=11,
     )
     return figure

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.special import softmax
 
 from arrhythmia.beats import Beats
 from arrhythmia.rr import median_around
@@ -258,5 +259,4 @@ def with_templates(
     """
     own = np.log(np.maximum(probabilities, LEAST))
     scores = (1 - settings.share) * own + settings.share * templates.mean(own)
-    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return weights / weights.sum(axis=1, keepdims=True)
+    return softmax(scores, axis=1)

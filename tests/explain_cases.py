@@ -30,7 +30,7 @@ FLAT = "not assessable: a flat line"
 PROBABILITY = 0.9
 """Of the class that a beat is given."""
 REASONS = Reasons(
-    "V", "V", 0.16, 0.09, 0.4, 0.25, 1.0, 0.02, 0.9, Move(0.12, "N", 0.6, 0.6), 0.1, 0.9
+    "V", "V", "V", 0.16, 0.09, 0.4, 0.25, 1.0, 0.02, 0.9, Move(0.12, "N", 0.6, 0.6), 0.1, 0.9
 )
 
 

@@ -48,11 +48,11 @@ def classifier(tiny_classifier: Classifier) -> Classifier:
 
 
 def test_a_named_template_is_the_readers_and_certain(classifier: Classifier, beats: Beats) -> None:
-    named = name_templates(classifier, beats, Decisions())
+    named = name_templates(beats, classifier.decide(beats), Decisions())
     number = named.templates.number[4]
     assert named.by(number) == "model"
-    decisions = decide_anew(named, Decisions(), [(number, "F")], [], SETTINGS)
-    after = name_templates(classifier, beats, decisions)
+    decisions = decide_anew(named, Decisions(), [(number, "F")], [])
+    after = name_templates(beats, classifier.decide(beats), decisions)
     members = named.templates[number].beats
     assert (after.classes[members] == "F").all()
     np.testing.assert_array_equal(np.flatnonzero(after.by_reader), members)
@@ -63,18 +63,18 @@ def test_a_named_template_is_the_readers_and_certain(classifier: Classifier, bea
 
 
 def test_a_later_name_is_the_one_that_counts(classifier: Classifier, beats: Beats) -> None:
-    named = name_templates(classifier, beats, Decisions())
-    decisions = decide_anew(named, Decisions(), [(1, "V"), (1, "S")], [], SETTINGS)
-    assert name_templates(classifier, beats, decisions).class_of(1) == "S"
+    named = name_templates(beats, classifier.decide(beats), Decisions())
+    decisions = decide_anew(named, Decisions(), [(1, "V"), (1, "S")], [])
+    assert name_templates(beats, classifier.decide(beats), decisions).class_of(1) == "S"
 
 
 def test_a_split_makes_one_template_more_and_keeps_the_numbers(
     classifier: Classifier, beats: Beats
 ) -> None:
-    named = name_templates(classifier, beats, Decisions())
+    named = name_templates(beats, classifier.decide(beats), Decisions())
     before = named.templates
-    decisions = decide_anew(named, Decisions(), [], [1], SETTINGS)
-    after = name_templates(classifier, beats, decisions).templates
+    decisions = decide_anew(named, Decisions(), [], [1])
+    after = name_templates(beats, classifier.decide(beats), decisions).templates
     assert len(after) == len(before) + 1
     apart = np.flatnonzero(after.number == len(after))
     assert 0 < len(apart) <= len(before[1]) / 2
@@ -105,21 +105,21 @@ def test_a_damaged_file_is_an_error_of_one_line(tmp_path: Path, text: str) -> No
 
 
 def test_bad_decisions_name_their_value(classifier: Classifier, beats: Beats) -> None:
-    named = name_templates(classifier, beats, Decisions())
+    named = name_templates(beats, classifier.decide(beats), Decisions())
     last = len(named.templates)
     for names, splits, wanted in (
         ([(last + 1, "V")], [], f"no template {last + 1}: they are 1 to {last}"),
         ([(1, "X")], [], "no class 'X' for template 1"),
         ([], [0], "no template 0"),
     ):
-        line = error_line(lambda n=names, s=splits: decide_anew(named, Decisions(), n, s, SETTINGS))
+        line = error_line(lambda n=names, s=splits: decide_anew(named, Decisions(), n, s))
         assert wanted in line
 
 
 def test_the_table_has_the_most_doubtful_first(
     classifier: Classifier, record: Record, beats: Beats
 ) -> None:
-    named = name_templates(classifier, beats, Decisions())
+    named = name_templates(beats, classifier.decide(beats), Decisions())
     means = mean_beats(record, named, BeatSettings())
     table = template_table(named, means)
     assert table["beats"].sum() == len(beats)
@@ -141,7 +141,7 @@ def test_the_table_has_the_most_doubtful_first(
 def test_a_sheet_in_any_units(
     classifier: Classifier, record: Record, beats: Beats, units: str, factor: float
 ) -> None:
-    named = name_templates(classifier, beats, Decisions())
+    named = name_templates(beats, classifier.decide(beats), Decisions())
     other = replace(record, signals=factor * record.signals, units=(units,) * len(record.units))
     means = mean_beats(other, named, BeatSettings())
     figure = draw_sheet(other, named, means, BeatSettings())
@@ -155,6 +155,16 @@ def test_a_sheet_in_any_units(
         assert [text.get_text() for text in ax.get_yticklabels()] == ["MLII", "V1"]
 
 
+def test_a_name_reaches_no_beat_that_is_near(classifier: Classifier, beats: Beats) -> None:
+    centers = beats.centers.copy()
+    centers[5] = centers[4] + 0.03  # a beat marked twice
+    twice = replace(beats, centers=centers)
+    decisions = Decisions().with_name(centers[[4]], "F")
+    classes, by_reader = decisions.classes(twice, np.full(len(beats), "N"))
+    assert list(np.flatnonzero(by_reader)) == [4]
+    assert classes[4] == "F"
+
+
 def test_a_folder_of_decisions_that_is_not_there_is_an_error(path: Path, capsys: Capture) -> None:
     assert main(["annotate", str(path), "--decisions", str(path / "none")]) == 2
     assert f"no folder '{path / 'none'}'" in capsys.readouterr().err
@@ -163,11 +173,11 @@ def test_a_folder_of_decisions_that_is_not_there_is_an_error(path: Path, capsys:
 def test_decisions_hold_where_beats_are_detected_and_lost_ones_are_told(
     classifier: Classifier, record: Record, beats: Beats
 ) -> None:
-    named = name_templates(classifier, beats, Decisions())
+    named = name_templates(beats, classifier.decide(beats), Decisions())
     number = named.templates.number[4]
-    decisions = decide_anew(named, Decisions(), [(number, "F")], [], SETTINGS)
+    decisions = decide_anew(named, Decisions(), [(number, "F")], [])
     detected = find_beats(record, BeatSettings(), source="detect")
-    after = name_templates(classifier, detected, decisions)
+    after = name_templates(detected, classifier.decide(detected), decisions)
     assert abs(after.by_reader.sum() - len(named.templates[number])) <= 1
     assert decisions.notes(beats) == ()
     some = replace(beats, centers=beats.centers + 1e6)
@@ -184,7 +194,7 @@ def test_annotate_obeys_what_a_reader_named(
     out = ["--output", str(tmp_path / "t.png"), "--csv", str(tmp_path / "t.csv")]
     assert main(["templates", str(path), "--name", "1=F", *common, *out]) == 0
     said = capsys.readouterr().out
-    assert "annotate' obeys them" in said and "sheet: " in said
+    assert "annotate' obeys the names" in said and "sheet: " in said
     table = pd.read_csv(tmp_path / "t.csv")
     row = table[table["template"] == 1].iloc[0]
     assert (row["class"], row["by"]) == ("F", "reader")

@@ -316,7 +316,8 @@ def explain_beat(
     assessment = None
     if confidence is not None:
         assessment = confidence.assess(classifier, record, beats, near, probabilities)
-    target_class = target_class or BEAT_CLASSES[int(probabilities[beat].argmax())]
+    called = BEAT_CLASSES[int(probabilities[beat].argmax())]
+    target_class = target_class or called
     views = [(method, target_class)]
     if every_view:
         classifier.trace()
@@ -335,7 +336,7 @@ def explain_beat(
         method=method,
         target_class=target_class,
         explanations=explanations,
-        reasons_for=find_reasons(classifier, beats, beat, list(classes)),
+        reasons_for=find_reasons(classifier, beats, beat, list(classes), called),
         notes=(*notes, *record.notes, *beats.notes),
     )
 

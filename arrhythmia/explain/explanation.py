@@ -106,7 +106,7 @@ class Explanation:
 
 
 def called_class(classifier: Classifier, beats: Beats, beat: int) -> str:
-    """The class that a classifier gives a beat: the one with the greatest probability."""
+    """The class that the network gives a beat by itself: the one with the greatest probability."""
     probabilities = classifier.network_probabilities(beats, np.array([beat]))
     return BEAT_CLASSES[int(probabilities[beat].argmax())]
 
@@ -131,7 +131,7 @@ def find_evidence(
     method : str
         A key of `arrhythmia.explain.methods.METHODS`.
     target_class : str, optional
-        One of `arrhythmia.labels.BEAT_CLASSES`; by default the class that the beat is given.
+        One of `arrhythmia.labels.BEAT_CLASSES`; by default `called_class`.
 
     Raises
     ------

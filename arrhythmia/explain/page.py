@@ -31,6 +31,7 @@ from arrhythmia.explain.waves import WAVES
 from arrhythmia.explain.wording import (
     DISCLAIMER,
     RR_NAMES,
+    WHAT_IF,
     empty_words,
     evidence_words,
     rr_values,
@@ -105,6 +106,7 @@ def page_data(case: Case) -> dict:
         "disclaimer": DISCLAIMER,
         "parts": list(PARTS),
         "waves": [WAVES[i] for i in explanation.waves.of_samples(len(explanation.samples))],
+        "what_if_title": WHAT_IF,
         "reasons": {c: _reasons(case, r) for c, r in case.reasons_for.items()},
         "explanations": {
             m: {c: _evidence(e) for (k, c), e in case.explanations.items() if k == m}

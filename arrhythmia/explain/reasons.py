@@ -61,6 +61,9 @@ class Reasons:
         The class in question.
     called : str
         The class that the beat is given.
+    by_itself : str
+        The class that the network gives it without its template: what ``move`` and the last two
+        go by, since a beat of another shape or timing would be in another template.
     qrs_s, template_qrs_s : float
         Width of the QRS, and of that of the template beat, in seconds.
     qrs_similarity : float
@@ -83,6 +86,7 @@ class Reasons:
 
     target_class: str
     called: str
+    by_itself: str
     qrs_s: float
     template_qrs_s: float
     qrs_similarity: float
@@ -96,7 +100,7 @@ class Reasons:
 
 
 def find_reasons(
-    classifier: Classifier, beats: Beats, beat: int, classes: Sequence[str]
+    classifier: Classifier, beats: Beats, beat: int, classes: Sequence[str], called: str
 ) -> dict[str, Reasons]:
     """Measure a beat, move it in time, and put the QRS of the template beat in its place.
 
@@ -109,6 +113,8 @@ def find_reasons(
         Which of them, from 0.
     classes : sequence of str
         Classes in question, of `arrhythmia.labels.BEAT_CLASSES`.
+    called : str
+        The class that the beat is given.
 
     Returns
     -------
@@ -121,7 +127,8 @@ def find_reasons(
     part = slice(round(min(of_beat[0], of_template[0])), round(max(of_beat[1], of_template[1])) + 1)
     local = float(median_around(beats.rr_pre)[beat])
     measured = {
-        "called": called_class(classifier, beats, beat),
+        "called": called,
+        "by_itself": called_class(classifier, beats, beat),
         "qrs_s": (of_beat[1] - of_beat[0]) / beats.fs,
         "template_qrs_s": (of_template[1] - of_template[0]) / beats.fs,
         "qrs_similarity": _correlation(beats.segments[beat][part], beats.template_beat[part]),
@@ -154,9 +161,9 @@ def _without(classifier: Classifier, beats: Beats, beat: int, target_class: str)
 
 
 def smallest_move(classifier: Classifier, beats: Beats, beat: int) -> Move:
-    """Move a beat between its neighbours until its class changes.
+    """Move a beat between its neighbours until its class changes, judged by itself.
 
-    Its class is found as `Classifier.probabilities` finds it, from all runs that hold the beat.
+    Its class is found as `Classifier.network_probabilities` finds it, from all runs that hold it.
 
     Parameters
     ----------

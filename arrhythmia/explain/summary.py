@@ -31,7 +31,7 @@ LABEL_WIDTH = 13
 """Characters of the labels before measurements."""
 WITHHELD = (
     "class", "class_name", "probability", "groupings", "explained_class", "evidence", "what_if",
-    "explanation_note",
+    "explanation_note", "template",
 )  # fmt: skip
 """What the dictionary does not say of a beat where the signal cannot be read."""
 

@@ -20,7 +20,8 @@ NOT_CALIBRATED: Final = (
 )
 NO_CLASS: Final = "The signal cannot be read at this beat, so no class is given and none explained."
 
-ALONE: Final = "Judged by itself: in so few beats no groups can be told."
+WHAT_IF: Final = "What if (the beat judged by itself)"
+ALONE: Final = "Judged by itself: so few beats are not judged together."
 
 NOUNS: Final = {"N": "Normal", "S": "Supraventricular", "V": "Ventricular",
                 "E": "Ventricular escape", "F": "Fusion"}  # fmt: skip
@@ -193,7 +194,7 @@ def empty_words(explanation: Explanation) -> str:
 def what_if(reasons: Reasons) -> list[str]:
     """What would change the class, a sentence each."""
     r = reasons
-    sentences = [_move_words(r.move, r.called)]
+    sentences = [_move_words(r.move, r.by_itself)]
     if r.without_qrs is not None:
         sentences.append(
             f"with this patient's usual QRS in its place {_would_be(r.without_qrs, r)}"
@@ -204,7 +205,7 @@ def what_if(reasons: Reasons) -> list[str]:
 
 def what_if_line(reasons: Reasons) -> str:
     """`what_if` in one line."""
-    return f"What if: {'; '.join(what_if(reasons))}."
+    return f"{WHAT_IF}: {'; '.join(what_if(reasons))}."
 
 
 def _move_words(move: Move, called: str) -> str:

@@ -94,7 +94,7 @@ def _of_folds(
     data_dir: str | Path | None, model: ModelSettings, folder: str | Path | None
 ) -> Iterator[Classifier]:
     """Classifier of each fold: the saved one where it fits, else trained now."""
-    settings = TrainingSettings.from_dict(model.training)
+    settings, records = TrainingSettings.from_dict(model.training), {}
     for number, fold in enumerate(FOLDS, 1):
         place = None if folder is None else Path(f"{folder}-fold{number}")
         names = [name for name in DS1 if name not in fold]
@@ -102,8 +102,9 @@ def _of_folds(
             print(f"fold {number}: '{place}' is there already", flush=True)
             yield Classifier.load(place)
             continue
-        records = prepare_records(names, data_dir, model.beats)
-        classifier, _ = fit_ensemble(records, model.beats, settings, model.seed, verbose=True)
+        records = records or prepare_records(DS1, data_dir, model.beats)
+        trained = out_of_fold(records, model.beats, settings, model.seed, [fold], verbose=True)
+        (classifier,) = trained
         classifier.settings = replace(classifier.settings, templates=model.templates)
         if place is not None:
             classifier.save(place)

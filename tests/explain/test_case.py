@@ -18,7 +18,7 @@ from arrhythmia.explain.case import NEAR_S, explain_beat
 from arrhythmia.explain.explanation import METHOD_NAMES
 from arrhythmia.explain.page_figures import RHYTHM_REACH_S
 from arrhythmia.explain.panels import TACHOGRAM_S
-from arrhythmia.explain.wording import NO_CLASS, NOT_CALIBRATED, NOUNS
+from arrhythmia.explain.wording import NO_CLASS, NOT_CALIBRATED, NOUNS, WHAT_IF
 from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES
 from arrhythmia.records import Record, read_record
 
@@ -180,8 +180,26 @@ def test_title_sentence_and_what_if_name_one_class(data_dir: Path) -> None:
     assert {case.target_class, case.explanation.target_class, case.reasons.called} == {called}
     assert case.headline.startswith(f"{called} – {CLASS_NAMES[called]}, ")
     assert case.sentence.startswith(f"{NOUNS[called]}: ")
-    assert case.reasons.move.to_class in set(BEAT_CLASSES) - {called}
-    assert case.sentences[-1].startswith(f"What if: would be {case.reasons.move.to_class} had it")
+    assert case.reasons.by_itself == case.by_itself
+    assert case.reasons.move.to_class in set(BEAT_CLASSES) - {case.by_itself}
+    assert f"): would be {case.reasons.move.to_class} had it" in case.sentences[-1]
+
+
+@pytest.mark.database
+@pytest.mark.slow
+def test_where_the_template_decides_it_is_told_what_the_rest_goes_by(data_dir: Path) -> None:
+    """Called S, it was said to be S "had it come 0.01 s earlier"."""
+    classifier, record = arrhythmia.Classifier.load(), read_record("232", data_dir)
+    beats = classifier.find_beats(record)
+    decision = classifier.decide(beats)
+    overruled = decision.probabilities.argmax(axis=1) != decision.by_itself.argmax(axis=1)
+    beat = int(np.flatnonzero(overruled)[0])
+    case = explain_beat(classifier, record, beat, beats=beats, method="grad-cam")
+    assert case.called != case.by_itself == case.reasons.by_itself
+    assert case.sentence.startswith(NOUNS[case.called])
+    assert f"by itself it would be called {case.by_itself} (p = " in case.alike
+    assert case.sentences[-1].startswith(f"{WHAT_IF}: ")
+    assert case.reasons.move.to_class != case.by_itself
 
 
 def test_the_package_can_be_called(tiny_classifier: Classifier, record: Record) -> None:

@@ -149,6 +149,7 @@ def test_json_gives_no_reasons_for_a_beat_that_cannot_be_read(record: Record) ->
     facts = as_dict(make_case(record, problems={BEAT: FLAT}), FILES)
     assert facts["headline"] == "Not assessable: a flat line"
     assert facts["sentence"] == NO_CLASS
+    assert facts["template"] is None
     assert (facts["assessable"], facts["refer"], facts["refer_reason"]) == (False, True, FLAT)
     assert facts["set_90"] == list("NSVF")
 
@@ -164,7 +165,7 @@ def test_text_says_what_matters_first(case: Case) -> None:
     assert lines[4] == sentence(REASONS)
     assert lines[5] == ALONE
     assert lines[6].startswith("Evidence for V (SHAP): ")
-    assert lines[7].startswith("What if: ")
+    assert lines[7].startswith("What if (the beat judged by itself): ")
     assert lines[-3:] == ["figure: one.png", "page: one.html", DISCLAIMER]
 
 

@@ -28,7 +28,7 @@ from arrhythmia.explain.wording import (
 from arrhythmia.sequences import RR_INPUTS, rr_ratios
 
 WIDE = Reasons(
-    "V", "V", 0.16, 0.09, 0.3, 0.38, 1.0, 0.03, 0.9, Move(0.21, "N", 0.6, 0.6), 0.1, 0.999
+    "V", "V", "V", 0.16, 0.09, 0.3, 0.38, 1.0, 0.03, 0.9, Move(0.21, "N", 0.6, 0.6), 0.1, 0.999
 )
 
 
@@ -89,7 +89,9 @@ def test_what_the_class_would_be_without_is_told_for_all_but_n() -> None:
         "with this patient's usual QRS in its place p(V) would be 0.10",
         "with all beats on time p(V) would be above 0.99",
     ]
-    normal = replace(WIDE, target_class="N", called="N", without_qrs=None, without_timing=None)
+    normal = replace(
+        WIDE, target_class="N", called="N", by_itself="N", without_qrs=None, without_timing=None
+    )
     assert len(what_if(normal)) == 1
 
 

@@ -30,9 +30,7 @@ def trained_on(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """Names that each network was trained on; its probabilities tell which network it was."""
     names: list[tuple[str, ...]] = []
 
-    def remember(
-        records: dict[str, Leads], *_: object, verbose: bool = False
-    ) -> tuple[object, None]:
+    def remember(records: dict[str, Leads], *_: object) -> tuple[object, None]:
         names.append(tuple(records))
         mark = len(names) / 100
         return SimpleNamespace(
