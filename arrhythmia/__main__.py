@@ -8,13 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from arrhythmia.cli import Parser, add_data_dir, add_lead, add_model, run
+from arrhythmia.cli import PROG, Parser, add_command, add_data_dir, add_model, run
 from arrhythmia.errors import InputError
 from arrhythmia.files import whole_folder
 from arrhythmia.mitdb import find_data_dir, require_database
-from arrhythmia.r_peaks import SOURCES
-
-PROG = "python -m arrhythmia"
+from arrhythmia.record_commands import add_record_commands
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,20 +23,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_train(commands)
     _add_evaluate(commands)
     _add_calibrate(commands)
-    _add_templates(commands)
-    _add_annotate(commands)
+    add_record_commands(commands)
     options = parser.parse_args(argv)
     return run(lambda: options.command(options), options.prog)
 
 
-def _command(commands: argparse._SubParsersAction, name: str, text: str) -> Parser:
-    parser = commands.add_parser(name, help=text, description=text)
-    parser.set_defaults(prog=f"{PROG} {name}")
-    return parser
-
-
 def _add_download(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "download", "fetch a database, checking every file")
+    parser = add_command(commands, "download", "fetch a database, checking every file")
     parser.add_argument(
         "database",
         nargs="?",
@@ -72,7 +63,7 @@ def download(options: argparse.Namespace) -> None:
 
 
 def _add_train(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "train", "train a network on DS1 and save it")
+    parser = add_command(commands, "train", "train a network on DS1 and save it")
     add_data_dir(parser)
     parser.add_argument("--name", default="mine", help="saved as saved_models/NAME (default: mine)")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
@@ -110,7 +101,7 @@ def train(options: argparse.Namespace) -> None:
 
 
 def _add_evaluate(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "evaluate", "scores on DS2, patients the network never saw")
+    parser = add_command(commands, "evaluate", "scores on DS2, patients the network never saw")
     add_data_dir(parser)
     add_model(parser)
     parser.add_argument(
@@ -129,11 +120,17 @@ def evaluate(options: argparse.Namespace) -> None:
     settings = read_settings(options.model)
     require_database(options.data_dir)
     if options.folds:
+        from arrhythmia.classifier import Classifier
         from arrhythmia.evaluate.report import write_results
+        from arrhythmia.evaluate.rhythm import score_rhythm
+        from arrhythmia.records import read_record
         from arrhythmia.train.folds import predict_folds
 
         predictions = predict_folds(options.data_dir, settings, options.model)
-        figures = write_results(options.model, predictions, prefix="folds_")
+        names = predictions["record"].unique()
+        records = [read_record(str(name), options.data_dir) for name in names]
+        rhythm = score_rhythm(Classifier.load(options.model), records, predictions)
+        figures = write_results(options.model, predictions, "folds_", {"rhythm": rhythm})
         title = "DS1 by record-wise cross-validation (DS2 is not used)"
     else:
         from arrhythmia.evaluate.report import evaluate_model
@@ -146,11 +143,19 @@ def evaluate(options: argparse.Namespace) -> None:
 
 
 def _print_scores(title: str, figures: dict, model: Path, on_ds2: bool) -> None:
+    from arrhythmia.evaluate.reader import format_reader
     from arrhythmia.evaluate.report import format_seeds, over_seeds
+    from arrhythmia.evaluate.rhythm import format_rhythm
     from arrhythmia.evaluate.scores import format_summary
 
     print(f"{title}\n\n{format_summary(figures)}\n")
-    print("95 % intervals of F1 and accuracy: records resampled with replacement")
+    print("95 % intervals of F1 and accuracy: records resampled with replacement; average: mean of")
+    print("the F1 of records (EC57)")
+    if "rhythm" in figures:
+        print(f"\n{format_rhythm(figures['rhythm'])}\n")
+    if "reader" in figures:
+        print("after decisions of a reader, for whom the reference stands:\n")
+        print(f"{format_reader(figures['reader'])}\n")
     if on_ds2:
         seeds = over_seeds(model)
         if seeds:
@@ -171,7 +176,7 @@ def _print_confidence(model: Path) -> None:
 
 
 def _add_calibrate(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "calibrate", "fit on DS1 how far predictions can be trusted")
+    parser = add_command(commands, "calibrate", "fit on DS1 how far predictions can be trusted")
     add_data_dir(parser)
     add_model(parser)
     parser.set_defaults(command=calibrate)
@@ -194,126 +199,6 @@ def calibrate(options: argparse.Namespace) -> None:
     print("DS1 by record-wise cross-validation, each fold judged by what the others teach:\n")
     print(format_confidence(confidence.measured["folds_cross_fitted"]))
     print(f"\nsaved as '{Path(options.model) / FILE}'")
-
-
-def _add_templates(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "templates", "group the beats of a recording, and name the groups")
-    parser.add_argument("record", metavar="RECORD", help="e.g. 233 or a path")
-    parser.add_argument(
-        "--name",
-        metavar="N=CLASS",
-        nargs="+",
-        default=[],
-        help="template N is of this class (N, S, V, E, F)",
-    )
-    parser.add_argument(
-        "--split", metavar="N", type=int, nargs="+", default=[], help="split template N in two"
-    )
-    parser.add_argument(
-        "--output", metavar="FILE.png", help="the sheet (default: templates_RECORD.png, here)"
-    )
-    parser.add_argument("--csv", metavar="FILE.csv", help="also write the table")
-    _add_decisions(parser)
-    _add_r_peaks(parser)
-    add_lead(parser)
-    add_data_dir(parser)
-    add_model(parser)
-    parser.set_defaults(command=templates)
-
-
-def _add_decisions(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--decisions",
-        metavar="DIR",
-        help="folder of the reader's decisions, RECORD.templates.json (default: the record's)",
-    )
-
-
-def _add_r_peaks(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--r-peaks",
-        choices=SOURCES,
-        help="from RECORD.atr, or detected (default: from RECORD.atr where it exists)",
-    )
-
-
-def templates(options: argparse.Namespace) -> None:
-    """Show the templates of a record, and keep what a reader decides of them."""
-    names = [_template_name(text) for text in options.name]
-    from arrhythmia.beats import find_beats
-    from arrhythmia.files import check_writable
-    from arrhythmia.model_settings import read_settings
-    from arrhythmia.naming import Decisions, decide_anew, decisions_file, name_templates
-    from arrhythmia.records import read_record
-
-    settings = read_settings(options.model)
-    record = read_record(options.record, options.data_dir)
-    beats = find_beats(record, settings.beats, options.lead, options.r_peaks)
-    output = Path(options.output or f"templates_{record.name}.png")
-    check_writable(output, ".png", "--output")
-    if options.csv:
-        check_writable(options.csv, ".csv", "--csv")
-    file = decisions_file(options.record, options.data_dir, options.decisions)
-    decisions = Decisions.load(file)
-    if names or options.split:
-        check_writable(file, ".json", "--decisions")
-    from arrhythmia.classifier import Classifier
-    from arrhythmia.files import whole_file
-    from arrhythmia.sheet import draw_sheet, mean_beats, template_table
-
-    decision = Classifier.load(options.model).decide(beats)
-    named = name_templates(beats, decision, decisions)
-    if names or options.split:
-        decisions = decide_anew(named, decisions, names, options.split)
-        decisions.save(file)
-        named = name_templates(beats, decision, decisions)
-        print(f"decisions are in '{file}'; '{PROG} annotate' obeys the names")
-    means = mean_beats(record, named, settings.beats)
-    table = template_table(named, means)
-    with whole_file(output) as part:
-        draw_sheet(record, named, means, settings.beats).savefig(part, dpi=110)
-    if options.csv:
-        with whole_file(options.csv) as part:
-            table.to_csv(part, index=False, lineterminator="\n")
-    for line in (*record.notes, *beats.notes, *decisions.notes(beats)):
-        print(f"note: {line}", file=sys.stderr)
-    shown = [column for column in table.columns if not column.startswith("mean_")]
-    print(table[shown].to_string(index=False))
-    print(f"sheet: {output}")
-
-
-def _template_name(text: str) -> tuple[int, str]:
-    number, _, name = text.partition("=")
-    if not number.isdecimal() or not name:
-        raise InputError(f"--name must be like 3=V, got '{text}'")
-    return int(number), name
-
-
-def _add_annotate(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "annotate", "classify every beat of recordings")
-    parser.add_argument("records", nargs="+", metavar="RECORD", help="e.g. 233 or a path")
-    _add_r_peaks(parser)
-    _add_decisions(parser)
-    parser.add_argument("--output-dir", metavar="DIR", default=".", help="default: this folder")
-    add_lead(parser)
-    add_data_dir(parser)
-    add_model(parser)
-    parser.set_defaults(command=annotate)
-
-
-def annotate(options: argparse.Namespace) -> None:
-    """Write RECORD.ai for every record."""
-    from arrhythmia.annotate import annotate as annotate_records
-
-    written = annotate_records(
-        options.records, options.output_dir, options.model, options.data_dir, options.lead,
-        options.r_peaks, options.decisions,
-        note=lambda text: print(f"note: {text}", file=sys.stderr),
-    )  # fmt: skip
-    for one in written:
-        counts = ", ".join(f"{beats} {c}" for c, beats in one.counts.items())
-        named = f"; {one.by_reader} named by a reader" if one.by_reader else ""
-        print(f"{one.file}: {sum(one.counts.values())} beats ({counts}){named}")
 
 
 if __name__ == "__main__":

@@ -15,10 +15,12 @@ from scipy.ndimage import map_coordinates
 
 from arrhythmia.errors import InputError
 from arrhythmia.labels import class_numbers
+from arrhythmia.origin import ORIGIN, find_origin, typical_beat
 from arrhythmia.r_peaks import ANNOTATED, RPeaks, locate_beats
 from arrhythmia.records import Lead, Record
 from arrhythmia.rr import mean_rr, median_around, rr_intervals
 from arrhythmia.signals import (
+    P_WAVE_S,
     BeatSettings,
     bandpass,
     center_qrs,
@@ -28,8 +30,9 @@ from arrhythmia.signals import (
     resampling_ratio,
 )
 
-P_WAVE_S = (0.26, 0.07)
-"""Seconds before the centre of the QRS at which the P wave may begin, and where it has ended."""
+SHORT = 600
+"""In a record with fewer beats the template beat is judged by `arrhythmia.origin`. In longer ones
+it is the typical beat: of sinus origin in every record of DS1."""
 
 LEAST_WAVE = 0.03
 """Root mean square below which nothing is a P wave, in standard deviations of a segment."""
@@ -101,6 +104,9 @@ class Beats:
     others : tuple of ndarray of float32, each of shape (beats, samples)
         The same beats in the record's other ECG leads; 1 is the standard deviation of the typical
         beat there.
+    sinus : float
+        Probability that the template beat is of sinus origin; NaN where it is not judged, in
+        records of `SHORT` beats or more.
     """
 
     record: str
@@ -118,6 +124,7 @@ class Beats:
     p_wave_similarity: np.ndarray
     notes: tuple[str, ...] = ()
     others: tuple[np.ndarray, ...] = ()
+    sinus: float = float("nan")
 
     def __len__(self) -> int:
         return len(self.centers)
@@ -161,10 +168,40 @@ def find_beats(
     chosen = record.lead(lead)
     r_peaks = locate_beats(record, chosen, settings, source)
     beats = cut_beats(prepare_lead(chosen, settings, r_peaks), settings)
+    notes = (record.lead_notes(chosen) if lead is None else ()) + r_peaks.notes
+    others = tuple(cut_other_leads(record, beats, settings))
+    beats = replace(beats, notes=notes, others=others)
+    return with_sinus_template(beats, settings) if len(beats) < SHORT else beats
+
+
+def with_sinus_template(
+    beats: Beats, settings: BeatSettings, origin: tuple[float, ...] = ORIGIN
+) -> Beats:
+    """Beats of a short record compared with the one that is most likely of sinus origin.
+
+    In a short record ectopic beats may be the most frequent, and so the typical beat.
+
+    Parameters
+    ----------
+    beats : Beats
+    settings : BeatSettings
+        How they were cut.
+    origin : tuple of float
+        See `arrhythmia.origin.find_origin`.
+    """
+    segments = np.stack([beats.segments, *beats.others], axis=1)
+    found = find_origin(segments, beats.rr_pre, beats.rr_post, settings, origin)
+    if found.is_typical:
+        return replace(beats, sinus=found.probability)
+    template = found.template_beat[0]
+    scale = max(float(np.std(template)), 1e-9)
+    standardised = beats.segments / scale
     return replace(
         beats,
-        notes=(record.lead_notes(chosen) if lead is None else ()) + r_peaks.notes,
-        others=tuple(cut_other_leads(record, beats, settings)),
+        segments=standardised.astype(np.float32),
+        template_beat=(template / scale).astype(np.float32),
+        p_wave_similarity=p_wave_similarity(standardised, settings),
+        sinus=found.probability,
     )
 
 
@@ -236,7 +273,7 @@ def cut_beats(prepared: Prepared, settings: BeatSettings) -> Beats:
     centers = center_qrs(prepared.signal, settings.fs, prepared.marks, settings.search)
     segments = cut_segments(prepared.signal, centers, settings)
     rr_pre, rr_post = rr_intervals(centers, settings.fs, len(prepared.signal))
-    template = template_beat(segments)
+    template = typical_beat(segments[:, None])[0]
     scale = max(float(np.std(template)), 1e-9)
     segments = segments / scale
     return Beats(
@@ -276,34 +313,6 @@ def cut_segments(signal: np.ndarray, centers: np.ndarray, settings: BeatSettings
     """
     places = centers[:, None] - settings.left + np.arange(settings.length)
     return map_coordinates(signal, places[None], order=3, mode="nearest")
-
-
-def template_beat(segments: np.ndarray, rounds: int = 3) -> np.ndarray:
-    """The record's own typical beat: median of the beats that look like the median.
-
-    Starting from the median of all beats, the half of them nearest to it (by correlation) is
-    kept and the median taken anew, so that frequent ectopic beats do not blur it. It needs no
-    labels, but a median over the whole record looks ahead.
-
-    Parameters
-    ----------
-    segments : ndarray, shape (beats, samples)
-        Any scale.
-    rounds : int
-        How often this is repeated.
-
-    Returns
-    -------
-    ndarray, shape (samples,)
-    """
-    template = np.median(segments, axis=0)
-    for _ in range(rounds):
-        centered = segments - segments.mean(axis=1, keepdims=True)
-        # correlation times the norm of the template, which is the same for all beats
-        alike = centered @ (template - template.mean())
-        alike = alike / (np.linalg.norm(centered, axis=1) + 1e-9)
-        template = np.median(segments[alike >= np.median(alike)], axis=0)
-    return template
 
 
 def p_wave_similarity(segments: np.ndarray, settings: BeatSettings) -> np.ndarray:

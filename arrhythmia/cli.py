@@ -7,9 +7,11 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from arrhythmia.errors import InputError
+
+PROG: Final = "python -m arrhythmia"
 
 
 class Parser(argparse.ArgumentParser):
@@ -80,6 +82,13 @@ def clock_seconds(text: str) -> float:
     if (parts[2] and seconds >= 60) or (parts[1] and minutes >= 60):
         raise argparse.ArgumentTypeError(f"'{text}' has 60 or more minutes or seconds")
     return 3600 * hours + 60 * minutes + seconds
+
+
+def add_command(commands: argparse._SubParsersAction, name: str, text: str) -> Parser:
+    """Add a command of ``python -m arrhythmia``, with a line of help."""
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(prog=f"{PROG} {name}")
+    return parser
 
 
 def add_lead(parser: argparse.ArgumentParser) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from arrhythmia import classifier as trunk
 from arrhythmia.classifier import DEFAULT_MODEL
+from arrhythmia.drawing import clock
 from arrhythmia.explain.case import Case, explain_beat
 from arrhythmia.explain.explanation import DEFAULT_METHOD
 from arrhythmia.predictions import record_table
 from arrhythmia.records import Record
+from arrhythmia.rhythm import Event, find_events
 from arrhythmia.trust.confidence import Confidence, is_calibrated
+from arrhythmia.trust.quality import find_problems_of_record
 
 
 class Classifier(trunk.Classifier):
@@ -93,6 +97,39 @@ class Classifier(trunk.Classifier):
         table.attrs["notes"] = (*record.notes, *beats.notes)
         return table
 
+    def events(
+        self, record: Record, lead: str | None = None, source: str | None = None
+    ) -> pd.DataFrame:
+        """Stretches of rhythms: fibrillation, tachycardia, bi- and trigeminy, pauses, noise.
+
+        Parameters
+        ----------
+        record, lead, source
+            The same as for `predict`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row an event, in order of time: ``event``, ``start`` and ``end`` (clock time),
+            ``start_s``, ``end_s`` and ``seconds``, ``beats``, and ``rate`` (beats per minute).
+            ``table.attrs["notes"]`` as `predict` gives it.
+
+        Raises
+        ------
+        InputError
+            If the record cannot be used.
+        """
+        beats = self.find_beats(record, lead, source)
+        probabilities = self.probabilities(beats)
+        assessable = None
+        if self.confidence is not None:
+            problems = find_problems_of_record(record, beats, self.settings.beats)
+            assessable = problems == 0
+        events = find_events(beats, probabilities.argmax(axis=1), assessable)
+        table = _event_table(events)
+        table.attrs["notes"] = (*record.notes, *beats.notes)
+        return table
+
     def explain(
         self,
         record: Record,
@@ -128,3 +165,16 @@ class Classifier(trunk.Classifier):
 
 
 __all__ = ["Classifier"]
+
+
+def _event_table(events: Sequence[Event]) -> pd.DataFrame:
+    columns = ("event", "start", "end", "start_s", "end_s", "seconds", "beats", "rate")
+    rows = [
+        (
+            event.name, clock(event.start_s), clock(event.end_s), round(event.start_s, 3),
+            round(event.end_s, 3), round(event.seconds, 2), event.last - event.first + 1,
+            round(event.rate, 1),
+        )
+        for event in events
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from arrhythmia.errors import InputError
+from arrhythmia.svdb import SVDB, find_svdb_dir
 
 DS1: Final = (
     "101", "106", "108", "109", "112", "114", "115", "116", "118", "119", "122",
@@ -68,7 +69,8 @@ def find_record(name: str | Path, data_dir: str | Path | None = None) -> Path:
     Parameters
     ----------
     name : str or Path
-        ``"233"``, ``"233.dat"``, ``"mitdb/233"`` or a path elsewhere.
+        ``"233"``, ``"233.dat"``, ``"mitdb/233"`` or a path elsewhere; ``"800"`` is looked for in
+        the folder of svdb.
     data_dir : str or Path, optional
         Folder of the database; see `find_data_dir`.
 
@@ -84,6 +86,8 @@ def find_record(name: str | Path, data_dir: str | Path | None = None) -> Path:
         given = given.with_suffix("")
     folder = find_data_dir(data_dir)
     places = [given]
+    if given.parent == Path() and given.name in SVDB:
+        folder = find_svdb_dir()
     if given.parent in (Path(), DEFAULT_FOLDER):
         places.append(folder / given.name)
     for place in places:

@@ -13,6 +13,9 @@ from scipy.signal import butter, resample_poly, sosfiltfilt
 from arrhythmia.errors import InputError
 from arrhythmia.records import Lead
 
+P_WAVE_S = (0.26, 0.07)
+"""Seconds before the centre of the QRS at which the P wave may begin, and where it has ended."""
+
 
 @dataclass(frozen=True)
 class BeatSettings:

@@ -22,6 +22,9 @@ QUESTIONS = {name: study.question for name, study in STUDIES.items()} | {
     "inside-patients": "what is scored on patients whom the network knows? (optimistic)",
     "tuning": "which settings are best?",
     "faithfulness": "how true are the explanations, method by method?",
+    "leads": "what does each lead bring, and how should they be put together?",
+    "templates": "what do templates and rhythm bring, and a reader who names templates?",
+    "pieces": "how many ventricular beats are found in short recordings?",
     "causes": "what stands behind the errors on DS2?",
     "benchmark": "how long do the promised things take on this machine?",
 }
@@ -45,6 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.add_argument("--trials", type=int, metavar="N", help="add N trials, minutes each")
     options = _study(studies, "faithfulness", faithfulness, again=True)
     add_model(options)
+    for name, command in (("leads", leads), ("templates", templates), ("pieces", pieces)):
+        options = _study(studies, name, command, again=True)
+        add_model(options)
     options = _study(studies, "causes", causes)
     add_model(options)
     _add_benchmark(studies)
@@ -155,6 +161,37 @@ def faithfulness(options: argparse.Namespace) -> None:
         place = folder if options.again else result_folder(model)
         results = run_faithfulness(model, options.data_dir, place, lambda t: print(t, flush=True))
     print(format_faithfulness(results))
+
+
+def leads(options: argparse.Namespace) -> None:
+    """Print what each lead brings."""
+    from studies.whole_records import format_leads, run_whole_records
+
+    with _results(options.again) as folder:
+        results = run_whole_records(Path(options.model), options.data_dir, folder, _tell)
+    print(f"{QUESTIONS['leads']}\n\n{format_leads(results)}")
+
+
+def templates(options: argparse.Namespace) -> None:
+    """Print what templates, rhythm and a reader bring."""
+    from studies.whole_records import format_templates, run_whole_records
+
+    with _results(options.again) as folder:
+        results = run_whole_records(Path(options.model), options.data_dir, folder, _tell)
+    print(f"{QUESTIONS['templates']}\n\n{format_templates(results)}")
+
+
+def pieces(options: argparse.Namespace) -> None:
+    """Print how many ventricular beats are found in pieces of records."""
+    from studies.pieces import format_pieces, run_pieces
+
+    with _results(options.again) as folder:
+        results = run_pieces(Path(options.model), options.data_dir, folder, _tell)
+    print(f"{QUESTIONS['pieces']}\n\n{format_pieces(results)}")
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def causes(options: argparse.Namespace) -> None:

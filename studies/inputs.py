@@ -15,8 +15,8 @@ from arrhythmia.beats import (
     cut_beats,
     cut_segments,
     p_wave_similarity,
-    template_beat,
 )
+from arrhythmia.origin import typical_beat
 from arrhythmia.rr import mean_rr
 from arrhythmia.signals import BeatSettings, center_qrs
 
@@ -80,7 +80,7 @@ def cut_beats_of_the_past(prepared: Prepared, settings: BeatSettings, minutes: f
         known = max(first, RENEWED)
         since = min(np.searchsorted(seconds, seconds[first] - reach), known - RENEWED)
         past, renewed = slice(since, known), slice(first, first + RENEWED)
-        templates[renewed] = template_beat(segments[past])
+        templates[renewed] = typical_beat(segments[past][:, None])[0]
         means[renewed] = mean_rr(whole.rr_pre[past])
     scale = np.maximum(np.std(templates, axis=1, keepdims=True), 1e-9)
     segments = segments / scale

@@ -395,6 +395,54 @@ def study_block(study: str) -> Callable[[str], str]:
     return lambda text: study_table(text, study)
 
 
+def printed(text: str) -> str:
+    """What a command prints, as a block."""
+    return f"\n```text\n{text}\n```\n"
+
+
+def whole_records_block(which: str) -> Callable[[str], str]:
+    """Tables of ``python -m studies leads`` or ``templates``."""
+
+    def make(_: str) -> str:
+        module = import_module("studies.whole_records")
+        return printed(getattr(module, f"format_{which}")(stored(RESULTS / module.FILE)))
+
+    return make
+
+
+def pieces_block(_: str) -> str:
+    """Table of ``python -m studies pieces``."""
+    module = import_module("studies.pieces")
+    return printed(module.format_pieces(stored(RESULTS / module.FILE)))
+
+
+def rhythm_table(_: str) -> str:
+    """Stretches of rhythms on DS1 by folds and on DS2, by duration."""
+    halves = [stored(MODEL / name)["rhythm"] for name in ("folds_metrics.json", "metrics.json")]
+    rows = [["rhythm", "DS1: Se / +P", "marked", "DS2: Se / +P", "marked"]]
+    for kind in halves[0]:
+        row = [kind]
+        for half in halves:
+            of = half[kind]
+            row.append(f"{number(of['sensitivity'])} / {number(of['ppv'])}")
+            row.append(f"{of['marked_s']:.0f} s")
+        rows.append(row)
+    return table_of(*rows)
+
+
+def reader_table(_: str) -> str:
+    """Scores on DS2 after decisions of a reader, mean and spread over seeds."""
+    curves = [metrics["reader"] for metrics in seed_metrics()]
+    rows = [["decisions per record", *(f"{c} F1" for c in CLASSES), "mean F1", "accuracy"]]
+    for done in curves[0]:
+        of_seeds = [curve[done] for curve in curves]
+        f1 = np.array([row["f1"] for row in of_seeds])
+        values = [spread(list(column)) for column in f1.T]
+        values += [spread([row[key] for row in of_seeds]) for key in ("mean_f1", "accuracy")]
+        rows.append([done, *values])
+    return table_of(*rows)
+
+
 BLOCKS: dict[str, Callable[[str], str]] = {
     "results": results_table,
     "seeds": seeds_table,
@@ -411,6 +459,11 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "exploration": exploration_table,
     "tuning": tuning_sentence,
     "inside": inside_table,
+    "leads": whole_records_block("leads"),
+    "templates": whole_records_block("templates"),
+    "pieces": pieces_block,
+    "rhythm": rhythm_table,
+    "reader": reader_table,
     "faithfulness:DS1": lambda text: faithfulness_table(text, "DS1"),
     "faithfulness:DS2": lambda text: faithfulness_table(text, "DS2"),
     "agreement": agreement_table,

@@ -22,15 +22,19 @@ LONGEST = 350
 """Lines of a module."""
 
 TRUNK_ORDER = (
-    "labels", "mitdb", "svdb", "records", "signals", "r_peaks", "rr", "beats", "sequences",
-    "templates", "model_settings", "model", "classifier", "predictions", "naming",
+    "labels", "svdb", "mitdb", "records", "signals", "r_peaks", "rr", "origin", "beats",
+    "sequences", "templates", "rhythm", "model_settings", "model", "classifier", "predictions",
+    "naming",
 )  # fmt: skip
 """The order of the data, in which the trunk is read; each imports only from those before it."""
 
 BASE = ("errors", "files", "backend")
 """Modules that every module may import."""
 
-FACES = ("arrhythmia", "arrhythmia.__main__", "arrhythmia.interface", "predict")
+FACES = (
+    "arrhythmia", "arrhythmia.__main__", "arrhythmia.interface", "arrhythmia.record_commands",
+    "predict",
+)  # fmt: skip
 """What users call: may import anything of the package."""
 
 MAY_IMPORT = {

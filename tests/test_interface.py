@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,31 @@ def test_a_calibrated_model_says_how_far_it_can_be_trusted(
         assert set(small.split("|")) <= set(large.split("|")) <= set(SET_CLASSES)
     assert set(table["refer"]) <= {0, 1}
     assert [bool(reason) for reason in table["reason"]] == list(table["refer"] == 1)
+
+
+def test_events_are_a_table_in_order_of_time(
+    classifier: Classifier, make_record: MakeRecord, tmp_path: Path
+) -> None:
+    record = read_record(make_record(tmp_path, symbols="NNNN" + "VN" * 8 + "NNNN"))
+    table = classifier.events(record)
+    assert list(table.columns) == [
+        "event", "start", "end", "start_s", "end_s", "seconds", "beats", "rate",
+    ]  # fmt: skip
+    assert "ventricular bigeminy" in set(table["event"])
+    assert table["start_s"].is_monotonic_increasing
+    np.testing.assert_allclose(table["seconds"], table["end_s"] - table["start_s"], atol=0.01)
+    assert table.attrs["notes"] == ()
+
+
+def test_what_cannot_be_read_is_an_event_of_a_calibrated_model(
+    shipped: Classifier, record: Record
+) -> None:
+    signals = record.signals.copy()
+    signals[: len(record) // 3] = 0.1
+    table = shipped.events(replace(record, signals=signals))
+    first = table.iloc[0]
+    assert first["event"] == "not assessable"
+    assert first["end_s"] == pytest.approx(record.seconds / 3, abs=1.5)
 
 
 # --- one beat -------------------------------------------------------------------------------

@@ -159,9 +159,16 @@ def folds(
 
 
 def test_evaluate_by_folds_leaves_ds2_alone(
-    folds: pd.DataFrame, half: Path, model: Path, capsys: Capture
+    folds: pd.DataFrame,
+    half: Path,
+    synthetic_dir: Path,
+    model: Path,
+    tmp_path: Path,
+    capsys: Capture,
 ) -> None:
-    assert run("evaluate", "--folds", "--model", model, "--data-dir", half) == 0
+    whole = shutil.copytree(half, tmp_path / "whole")
+    shutil.copytree(synthetic_dir, whole, dirs_exist_ok=True)
+    assert run("evaluate", "--folds", "--model", model, "--data-dir", whole) == 0
     out = capsys.readouterr().out
     assert "DS1 by record-wise cross-validation (DS2 is not used)" in out
     assert "calibrated" not in out
@@ -169,6 +176,8 @@ def test_evaluate_by_folds_leaves_ds2_alone(
     assert list(table["record"]) == list(folds["record"])
     figures = json.loads((model / "folds_metrics.json").read_text(encoding="utf-8"))
     assert figures["beats"] == len(folds)
+    assert "ventricular tachycardia" in figures["rhythm"]
+    assert "ventricular tachycardia" in out
     assert (model / "folds_confusion.png").is_file()
     assert not (model / LEDGER_NAME).exists()
     assert not (model / "metrics.json").exists()
@@ -227,6 +236,34 @@ def database(synthetic_dir: Path, tmp_path: Path) -> Path:
     folder = Path(shutil.copytree(synthetic_dir, tmp_path / "mitdb"))
     shutil.copy(folder / "101.hea", folder / "100.hea")
     return folder
+
+
+# --- events ---------------------------------------------------------------------------------
+
+
+def test_events_are_printed_and_written(
+    make_record: MakeRecord, tmp_path: Path, tiny_model: Path, capsys: Capture
+) -> None:
+    path = make_record(tmp_path, symbols="NNNN" + "VN" * 8 + "NNNN")
+    file = tmp_path / "events.csv"
+    assert run("events", path, "--model", tiny_model, "--csv", file) == 0
+    told = capsys.readouterr()
+    assert "ventricular bigeminy" in told.out
+    assert told.err == ""
+    assert "ventricular bigeminy" in set(pd.read_csv(file)["event"])
+
+
+def test_a_record_without_events_says_so(
+    make_record: MakeRecord, tmp_path: Path, tiny_model: Path, capsys: Capture
+) -> None:
+    path = make_record(tmp_path, symbols="N" * 20)
+    assert run("events", path, "--model", tiny_model) == 0
+    assert capsys.readouterr().out.strip() == "no stretch of any of these rhythms"
+
+
+def test_bad_input_of_events_is_a_line(tmp_path: Path, tiny_model: Path, capsys: Capture) -> None:
+    assert run("events", tmp_path / "none", "--model", tiny_model) == 2
+    assert "none" in only_line(capsys)
 
 
 # --- annotate -------------------------------------------------------------------------------

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from arrhythmia.classifier import Classifier
+from arrhythmia.beats import Beats
+from arrhythmia.classifier import Classifier, Decision
 from arrhythmia.evaluate.charts import plot_confusion, plot_reliability, plot_risk_coverage
 from arrhythmia.evaluate.ledger import add_to_ledger, ledger_of
+from arrhythmia.evaluate.reader import reader_curve
+from arrhythmia.evaluate.rhythm import score_rhythm
 from arrhythmia.evaluate.scores import predict_records, summary
 from arrhythmia.files import whole_folder
 from arrhythmia.labels import GROUPING_NAMES, GROUPINGS
 from arrhythmia.mitdb import DS2
-from arrhythmia.records import read_record
+from arrhythmia.records import Record, read_record
 from arrhythmia.trust.confidence import Confidence, is_calibrated
 from arrhythmia.trust.measure import confidence_report
 
@@ -58,13 +61,28 @@ def evaluate_model(
     classifier = Classifier.load(folder)
     records = [read_record(name, data_dir) for name in names]
     confidence = Confidence.load(folder) if is_calibrated(folder) else None
-    figures = write_results(folder, predict_records(classifier, records, confidence))
+    table = predict_records(classifier, records, confidence)
+    more = {
+        "rhythm": score_rhythm(classifier, records, table),
+        "reader": reader_curve(_decisions(classifier, records)),
+    }
+    figures = write_results(folder, table, more=more)
     ledger = ledger_of(folder)
     added = not set(names).isdisjoint(DS2) and add_to_ledger(ledger, folder, figures)
     return figures, ledger if added else None
 
 
-def write_results(folder: str | Path, table: pd.DataFrame, prefix: str = "") -> dict:
+def _decisions(
+    classifier: Classifier, records: Sequence[Record]
+) -> Iterator[tuple[Beats, Decision]]:
+    for record in records:
+        beats = classifier.find_beats(record, source="atr")
+        yield beats, classifier.decide(beats)
+
+
+def write_results(
+    folder: str | Path, table: pd.DataFrame, prefix: str = "", more: dict | None = None
+) -> dict:
     """Write ``predictions.csv``, ``metrics.json`` and ``confusion.png``.
 
     Where the table tells how far predictions can be trusted, also ``confidence_metrics.json``,
@@ -78,6 +96,8 @@ def write_results(folder: str | Path, table: pd.DataFrame, prefix: str = "") -> 
         Predictions, see `arrhythmia.predictions.scored_table`.
     prefix : str
         Put before the names of the files.
+    more : dict, optional
+        Other figures that ``metrics.json`` is to hold.
 
     Returns
     -------
@@ -89,7 +109,7 @@ def write_results(folder: str | Path, table: pd.DataFrame, prefix: str = "") -> 
     InputError
         If the folder cannot be written.
     """
-    figures = summary(table)
+    figures = summary(table) | (more or {})
     figure = _figure(11, 5)
     for ax, grouping in zip(figure.subplots(1, 2), GROUPINGS, strict=True):
         part = figures[grouping]

@@ -144,6 +144,18 @@ def intervals(
     }
 
 
+def average_f1(matrices: dict[str, np.ndarray], classes: tuple[str, ...]) -> list[float | None]:
+    """Mean over records of each class's F1: EC57's average, in which every patient counts alike.
+
+    Records without beats of a class do not count for it; None for a class without beats.
+    """
+    by_record = np.array([score(matrix, classes).f1 for matrix in matrices.values()])
+    held = np.isfinite(by_record)
+    sums = np.where(held, by_record, 0.0).sum(axis=0)
+    counts = held.sum(axis=0)
+    return [_rounded(s / n) if n else None for s, n in zip(sums, counts, strict=True)]
+
+
 def predict_records(
     classifier: Classifier, records: Iterable[Record], confidence: Confidence | None = None
 ) -> pd.DataFrame:
@@ -193,7 +205,8 @@ def summary(table: pd.DataFrame, with_intervals: bool = True) -> dict:
     -------
     dict
         ``records`` and ``beats``; for each grouping ``classes``, ``confusion``, ``sensitivity``,
-        ``ppv``, ``f1``, ``support``, ``accuracy``, ``mean_f1`` and ``intervals_95``;
+        ``ppv``, ``f1``, ``support``, ``accuracy``, ``mean_f1``, ``average_f1`` (see `average_f1`)
+        and ``intervals_95``;
         ``S_without_232`` and ``F_without_213``, see `MOST_OF_A_CLASS`; and ``reference_records``,
         the four classes of `arrhythmia.mitdb.FIVE_RECORDS` alone.
     """
@@ -202,6 +215,7 @@ def summary(table: pd.DataFrame, with_intervals: bool = True) -> dict:
     for grouping, by_record in matrices.items():
         classes = tuple(GROUPINGS[grouping])
         figures[grouping] = _as_dict(score(sum(by_record.values()), classes))
+        figures[grouping]["average_f1"] = average_f1(by_record, classes)
         if with_intervals and len(by_record) > 1:
             figures[grouping]["intervals_95"] = intervals(by_record, classes)
     classes = tuple(GROUPINGS["aami"])
@@ -246,15 +260,24 @@ def format_table(figures: dict, title: str) -> str:
         Its first line.
     """
     limits = figures.get("intervals_95", {})
-    lines = [title, f"{'class':>9} {'Se':>7} {'+P':>7} {'F1':>7}   {'95 %':^13} {'beats':>7}"]
+    averages = figures.get("average_f1") or [None] * len(figures["classes"])
+    heads = f"{'class':>9} {'Se':>7} {'+P':>7} {'F1':>7}   {'95 %':^13} {'average':>7} {'beats':>7}"
+    lines = [title, heads]
     for i, c in enumerate(figures["classes"]):
         values = [figures[key][i] for key in ("sensitivity", "ppv", "f1")]
-        shown = " ".join(f"{'–' if v is None else format(v, '.3f'):>7}" for v in values)
-        lines.append(f"{c:>9} {shown}   {_limits(limits.get(c)):13} {figures['support'][i]:7d}")
+        shown = " ".join(map(_shown, values))
+        average = _shown(averages[i])
+        lines.append(
+            f"{c:>9} {shown}   {_limits(limits.get(c)):13} {average} {figures['support'][i]:7d}"
+        )
     for key, name in (("mean_f1", "mean F1"), ("accuracy", "accuracy")):
         value = "–" if figures[key] is None else f"{figures[key]:.3f}"
         lines.append(f"{name:>9} {'':15} {value:>7}   {_limits(limits.get(key)):13}")
     return "\n".join(lines)
+
+
+def _shown(value: float | None) -> str:
+    return f"{'–' if value is None else format(value, '.3f'):>7}"
 
 
 def _limits(pair: list[float] | None) -> str:

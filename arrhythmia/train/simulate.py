@@ -18,11 +18,11 @@ from typing import Final
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from arrhythmia.beats import P_WAVE_S, Beats, Prepared
+from arrhythmia.beats import Beats, Prepared
 from arrhythmia.labels import BEAT_CLASSES, class_letters
 from arrhythmia.r_peaks import RPeaks
 from arrhythmia.rr import irregularity
-from arrhythmia.signals import BeatSettings, center_qrs
+from arrhythmia.signals import P_WAVE_S, BeatSettings, center_qrs
 from arrhythmia.train.settings import MECHANISMS, SimulationSettings
 
 N, S, V, E, F = range(len(BEAT_CLASSES))

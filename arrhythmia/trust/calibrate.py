@@ -51,7 +51,7 @@ from arrhythmia.trust.fit import (
     with_lapses,
 )
 from arrhythmia.trust.measure import confidence_report, reliability, risk_figures
-from arrhythmia.trust.quality import find_problems
+from arrhythmia.trust.quality import find_problems_of_record
 
 REFER_SHARE: Final = 0.05
 """Share of the beats of DS1, out of fold, that a person is asked to look at."""
@@ -280,8 +280,8 @@ def gather(
             table.loc[rows, columns] = exact
             fold[rows] = number
             distance[rows] = novelty.distance(shape_features(network, beats[name]))
-            lead = records[name].lead(beats[name].lead)
-            problems[rows] = find_problems(lead, beats[name].centers, model.settings.beats)
+            settings = model.settings.beats
+            problems[rows] = find_problems_of_record(records[name], beats[name], settings)
     if np.isnan(fold).any():
         raise InputError(f"'{file}' holds records that the model was not trained on: {remedy}")
     out_of_fold = OutOfFoldBeats(table, fold.astype(int), distance, problems.astype(int))

@@ -23,7 +23,7 @@ from arrhythmia.model_settings import model_digest
 from arrhythmia.predictions import SET_CLASSES, Assessment
 from arrhythmia.records import Record
 from arrhythmia.sequences import with_difference
-from arrhythmia.trust.quality import PROBLEMS, find_problems
+from arrhythmia.trust.quality import PACED, PROBLEMS, find_problems_of_record
 
 if TYPE_CHECKING:
     from arrhythmia.classifier import Classifier
@@ -34,10 +34,8 @@ FORMAT: Final = 2
 
 SET_GROUPING: Final = "aami"
 """The grouping whose classes are `arrhythmia.predictions.SET_CLASSES`."""
-
 LEVELS: Final = (90, 95)
 """Per cent of the beats of each class whose set is to hold the true class."""
-
 LEAST_PROBABILITY: Final = 5e-5
 """Half of the last place of probabilities in ``predictions.csv``; 0 there stands for this."""
 
@@ -45,6 +43,10 @@ FEATURES_AT_ONCE: Final = 4096
 """Beats that the encoder is given at once, which bounds memory."""
 
 NOT_ASSESSABLE: Final = "not assessable: "
+IS_PACED: Final = "paced: not assessed"
+NO_SINUS: Final = "no beat of this recording is surely of sinus origin, to compare it with"
+LEAST_SINUS: Final = 0.5
+"""Below this probability that the template beat is of sinus origin every beat is referred."""
 UNLIKE: Final = "its shape is unlike those that the network was trained on"
 
 
@@ -279,12 +281,15 @@ class Confidence:
         probabilities = np.where(chosen[:, None], probabilities, np.nan)
         novelty = np.full(len(beats), np.nan)
         novelty[wanted] = self.novelty.distance(shape_features(classifier, beats, wanted))
-        lead = record.lead(beats.lead)
-        problems = find_problems(lead, beats.centers, classifier.settings.beats, wanted)
-        return self.judge(probabilities, novelty, problems)
+        problems = find_problems_of_record(record, beats, classifier.settings.beats, wanted)
+        return self.judge(probabilities, novelty, problems, beats.sinus)
 
     def judge(
-        self, probabilities: np.ndarray, novelty: np.ndarray, problems: np.ndarray
+        self,
+        probabilities: np.ndarray,
+        novelty: np.ndarray,
+        problems: np.ndarray,
+        sinus: float = float("nan"),
     ) -> Assessment:
         """Put together what is known of beats.
 
@@ -295,7 +300,9 @@ class Confidence:
         novelty : ndarray, shape (beats,)
             See `Novelty.distance`.
         problems : ndarray of int, shape (beats,)
-            See `arrhythmia.trust.quality.find_problems`.
+            See `arrhythmia.trust.quality.find_problems_of_record`.
+        sinus : float
+            Probability that the template beat is of sinus origin; NaN where it is not judged.
 
         Returns
         -------
@@ -310,14 +317,17 @@ class Confidence:
         score = 1.0 - calibrated.max(axis=1)
         unsure = chosen & (score > self.refer_above)
         novel = chosen & (novelty > self.novelty.limit)
+        astray = chosen & bool(sinus < LEAST_SINUS)
         reasons = [""] * len(probabilities)
-        for beat in np.flatnonzero(unreadable | unsure | novel):
+        for beat in np.flatnonzero(unreadable | unsure | novel | astray):
             doubts = [_doubt(calibrated[beat])] if unsure[beat] else []
             doubts += [UNLIKE] if novel[beat] else []
+            doubts += [NO_SINUS] if astray[beat] else []
             reasons[beat] = "; ".join(doubts)
             if unreadable[beat]:
-                reasons[beat] = NOT_ASSESSABLE + PROBLEMS[problems[beat]]
-        assessable, refer = chosen & ~unreadable, unreadable | unsure | novel
+                paced = problems[beat] == PACED
+                reasons[beat] = IS_PACED if paced else NOT_ASSESSABLE + PROBLEMS[problems[beat]]
+        assessable, refer = chosen & ~unreadable, unreadable | unsure | novel | astray
         return Assessment(calibrated, sets90, sets95, score, novelty, assessable, refer, reasons)
 
 

@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, label
 
-from arrhythmia.records import Lead
+from arrhythmia.beats import Beats
+from arrhythmia.records import Lead, Record
 from arrhythmia.signals import (
     BeatSettings,
     bandpass,
@@ -21,6 +22,7 @@ from arrhythmia.signals import (
     resample,
     resampling_ratio,
 )
+from arrhythmia.trust.pacing import is_paced
 
 PROBLEMS: Final = (
     "",
@@ -28,8 +30,11 @@ PROBLEMS: Final = (
     "a flat line",
     "saturation",
     "noise as loud as the beat",
+    "a pacemaker",
 )
-"""What the numbers that `find_problems` gives stand for; 0 is no problem, 1 the worst."""
+"""What the numbers that `find_problems` and `find_problems_of_record` give stand for; 0 is no
+problem, 1 the worst of a signal."""
+PACED: Final = PROBLEMS.index("a pacemaker")
 
 QRS_S: Final = 0.10
 """Half the width of the stretch around the centre in which a gap, a flat line or saturation hides
@@ -109,6 +114,38 @@ def find_problems(
     still = _still_beats(bridged, centers, lead.fs)[wanted] & ~gap
     problems[wanted[still]] = PROBLEMS.index("a flat line")
     return problems
+
+
+def find_problems_of_record(
+    record: Record, beats: Beats, settings: BeatSettings, wanted: np.ndarray | None = None
+) -> np.ndarray:
+    """Beats that cannot be read in the lead that the network reads, or are paced.
+
+    Parameters
+    ----------
+    record : Record
+        As read: quality is judged from the unfiltered signal.
+    beats : Beats
+        Of this record.
+    settings : BeatSettings
+    wanted : ndarray of int, optional
+        Only these beats; the others are given 0.
+
+    Returns
+    -------
+    ndarray of int, shape (beats,)
+        Place in `PROBLEMS`; 0 where the beat can be assessed.
+    """
+    lead = record.lead(beats.lead)
+    problems = find_problems(lead, beats.centers, settings, wanted)
+    if is_paced(record, beats):
+        chosen = np.ones(len(beats), bool) if wanted is None else np.isin(_places(beats), wanted)
+        problems[chosen & (problems == 0)] = PACED
+    return problems
+
+
+def _places(beats: Beats) -> np.ndarray:
+    return np.arange(len(beats))
 
 
 def qrs_to_background(

@@ -16,6 +16,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_f
 
 from arrhythmia.classifier import DEFAULT_MODEL
 from arrhythmia.evaluate.scores import (
+    average_f1,
     confusion_matrices,
     format_summary,
     intervals,
@@ -201,7 +202,7 @@ def test_the_summary_holds_the_figures_of_both_groupings(half: pd.DataFrame) -> 
         assert part["classes"] == list(classes)
         assert set(part) == {
             *("classes", "support", "sensitivity", "ppv", "f1"),
-            *("accuracy", "mean_f1", "confusion", "intervals_95"),
+            *("accuracy", "mean_f1", "average_f1", "confusion", "intervals_95"),
         }
         assert np.sum(part["confusion"]) == len(half)
         accuracy = accuracy_score(*truth_and_predicted(half, grouping))
@@ -328,3 +329,16 @@ def test_the_shipped_model_is_as_good_as_its_card_says() -> None:
     assert stored["aami"]["accuracy"] > 0.96
     assert stored["aami"]["mean_f1"] > 0.78
     assert dict(zip(AAMI, stored["aami"]["f1"], strict=True))["V"] > 0.94
+
+
+def test_the_average_counts_every_record_alike_that_has_the_class() -> None:
+    classes = ("N", "V")
+    matrices = {
+        "a": np.array([[90, 0], [0, 10]]),  # V: F1 1
+        "b": np.array([[80, 10], [10, 0]]),  # V: F1 0
+        "c": np.array([[100, 0], [0, 0]]),  # no V
+    }
+    normal, ventricular = average_f1(matrices, classes)
+    assert ventricular == 0.5
+    assert normal == pytest.approx((1 + 160 / 180 + 1) / 3, abs=1e-3)
+    assert average_f1({"c": matrices["c"]}, classes) == [1.0, None]

@@ -21,6 +21,7 @@ from arrhythmia.predictions import SET_CLASSES
 from arrhythmia.records import read_record
 from arrhythmia.trust.confidence import (
     LEAST_PROBABILITY,
+    NO_SINUS,
     NOT_ASSESSABLE,
     UNLIKE,
     Confidence,
@@ -31,6 +32,7 @@ from arrhythmia.trust.confidence import (
     temperature_scaled,
 )
 from arrhythmia.trust.fit import with_lapses
+from arrhythmia.trust.quality import PACED
 
 if TYPE_CHECKING:
     from arrhythmia.classifier import Classifier
@@ -128,6 +130,21 @@ def test_a_beat_that_cannot_be_read_could_be_anything() -> None:
     assert assessment.sets90.all()
     assert assessment.sets95.all()
     assert assessment.reasons == [f"{NOT_ASSESSABLE}noise as loud as the beat"]
+
+
+def test_a_paced_beat_is_told_as_such() -> None:
+    assessment = SIMPLE.judge(row(N=1.0), np.array([1.0]), np.array([PACED]))
+    assert assessment.reasons == ["paced: not assessed"]
+    assert not assessment.assessable[0]
+    assert assessment.refer[0]
+
+
+@pytest.mark.parametrize(("sinus", "refer"), [(0.4, True), (0.6, False), (float("nan"), False)])
+def test_where_no_beat_is_of_sinus_origin_every_beat_is_referred(sinus: float, refer: bool) -> None:
+    assessment = SIMPLE.judge(row(N=1.0), np.array([1.0]), np.array([0]), sinus)
+    assert assessment.reasons == [NO_SINUS if refer else ""]
+    assert bool(assessment.refer[0]) == refer
+    assert assessment.assessable[0]
 
 
 def test_of_a_beat_that_is_not_wanted_nothing_is_said() -> None:

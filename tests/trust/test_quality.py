@@ -14,10 +14,10 @@ from arrhythmia.beats import find_beats
 from arrhythmia.errors import InputError
 from arrhythmia.records import Record, read_record
 from arrhythmia.signals import BeatSettings
-from arrhythmia.trust.quality import PROBLEMS, find_problems, qrs_to_background
+from arrhythmia.trust.quality import PACED, PROBLEMS, find_problems, qrs_to_background
 
 SETTINGS = BeatSettings()
-GAP, FLAT, SATURATED, NOISE = (PROBLEMS.index(name) for name in PROBLEMS[1:])
+GAP, FLAT, SATURATED, NOISE = (PROBLEMS.index(name) for name in PROBLEMS[1:PACED])
 SPOILS = {
     "flat": {FLAT},
     "gap": {GAP},

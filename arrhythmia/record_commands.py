@@ -1,0 +1,173 @@
+"""Commands on a recording: its templates, its events, its annotation."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from arrhythmia.cli import PROG, add_command, add_data_dir, add_lead, add_model
+from arrhythmia.errors import InputError
+from arrhythmia.r_peaks import SOURCES
+
+
+def add_record_commands(commands: argparse._SubParsersAction) -> None:
+    """Add ``templates``, ``events`` and ``annotate``."""
+    _add_templates(commands)
+    _add_events(commands)
+    _add_annotate(commands)
+
+
+def _add_templates(commands: argparse._SubParsersAction) -> None:
+    parser = add_command(
+        commands, "templates", "group the beats of a recording, and name the groups"
+    )
+    parser.add_argument("record", metavar="RECORD", help="e.g. 233 or a path")
+    parser.add_argument(
+        "--name",
+        metavar="N=CLASS",
+        nargs="+",
+        default=[],
+        help="template N is of this class (N, S, V, E, F)",
+    )
+    parser.add_argument(
+        "--split", metavar="N", type=int, nargs="+", default=[], help="split template N in two"
+    )
+    parser.add_argument(
+        "--output", metavar="FILE.png", help="the sheet (default: templates_RECORD.png, here)"
+    )
+    parser.add_argument("--csv", metavar="FILE.csv", help="also write the table")
+    _add_decisions(parser)
+    _add_r_peaks(parser)
+    add_lead(parser)
+    add_data_dir(parser)
+    add_model(parser)
+    parser.set_defaults(command=templates)
+
+
+def _add_decisions(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--decisions",
+        metavar="DIR",
+        help="folder of the reader's decisions, RECORD.templates.json (default: the record's)",
+    )
+
+
+def _add_r_peaks(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--r-peaks",
+        choices=SOURCES,
+        help="from RECORD.atr, or detected (default: from RECORD.atr where it exists)",
+    )
+
+
+def templates(options: argparse.Namespace) -> None:
+    """Show the templates of a record, and keep what a reader decides of them."""
+    names = [_template_name(text) for text in options.name]
+    from arrhythmia.beats import find_beats
+    from arrhythmia.files import check_writable
+    from arrhythmia.model_settings import read_settings
+    from arrhythmia.naming import Decisions, decide_anew, decisions_file, name_templates
+    from arrhythmia.records import read_record
+
+    settings = read_settings(options.model)
+    record = read_record(options.record, options.data_dir)
+    beats = find_beats(record, settings.beats, options.lead, options.r_peaks)
+    output = Path(options.output or f"templates_{record.name}.png")
+    check_writable(output, ".png", "--output")
+    if options.csv:
+        check_writable(options.csv, ".csv", "--csv")
+    file = decisions_file(options.record, options.data_dir, options.decisions)
+    decisions = Decisions.load(file)
+    if names or options.split:
+        check_writable(file, ".json", "--decisions")
+    from arrhythmia.classifier import Classifier
+    from arrhythmia.files import whole_file
+    from arrhythmia.sheet import draw_sheet, mean_beats, template_table
+
+    decision = Classifier.load(options.model).decide(beats)
+    named = name_templates(beats, decision, decisions)
+    if names or options.split:
+        decisions = decide_anew(named, decisions, names, options.split)
+        decisions.save(file)
+        named = name_templates(beats, decision, decisions)
+        print(f"decisions are in '{file}'; '{PROG} annotate' obeys the names")
+    means = mean_beats(record, named, settings.beats)
+    table = template_table(named, means)
+    with whole_file(output) as part:
+        draw_sheet(record, named, means, settings.beats).savefig(part, dpi=110)
+    if options.csv:
+        with whole_file(options.csv) as part:
+            table.to_csv(part, index=False, lineterminator="\n")
+    for line in (*record.notes, *beats.notes, *decisions.notes(beats)):
+        print(f"note: {line}", file=sys.stderr)
+    shown = [column for column in table.columns if not column.startswith("mean_")]
+    print(table[shown].to_string(index=False))
+    print(f"sheet: {output}")
+
+
+def _template_name(text: str) -> tuple[int, str]:
+    number, _, name = text.partition("=")
+    if not number.isdecimal() or not name:
+        raise InputError(f"--name must be like 3=V, got '{text}'")
+    return int(number), name
+
+
+def _add_events(commands: argparse._SubParsersAction) -> None:
+    parser = add_command(commands, "events", "fibrillation, tachycardia, bigeminy, pauses, noise")
+    parser.add_argument("record", metavar="RECORD", help="e.g. 233 or a path")
+    parser.add_argument("--csv", metavar="FILE.csv", help="also write them as a table")
+    _add_r_peaks(parser)
+    add_lead(parser)
+    add_data_dir(parser)
+    add_model(parser)
+    parser.set_defaults(command=events)
+
+
+def events(options: argparse.Namespace) -> None:
+    """Show the stretches of rhythms of a record."""
+    from arrhythmia.files import check_writable
+    from arrhythmia.model_settings import read_settings
+    from arrhythmia.records import read_record
+
+    read_settings(options.model)
+    record = read_record(options.record, options.data_dir)
+    if options.csv:
+        check_writable(options.csv, ".csv", "--csv")
+    from arrhythmia.files import whole_file
+    from arrhythmia.interface import Classifier
+
+    table = Classifier.load(options.model).events(record, options.lead, options.r_peaks)
+    for line in table.attrs["notes"]:
+        print(f"note: {line}", file=sys.stderr)
+    if options.csv:
+        with whole_file(options.csv) as part:
+            table.to_csv(part, index=False, lineterminator="\n")
+    print(table.to_string(index=False) if len(table) else "no stretch of any of these rhythms")
+
+
+def _add_annotate(commands: argparse._SubParsersAction) -> None:
+    parser = add_command(commands, "annotate", "classify every beat of recordings")
+    parser.add_argument("records", nargs="+", metavar="RECORD", help="e.g. 233 or a path")
+    _add_r_peaks(parser)
+    _add_decisions(parser)
+    parser.add_argument("--output-dir", metavar="DIR", default=".", help="default: this folder")
+    add_lead(parser)
+    add_data_dir(parser)
+    add_model(parser)
+    parser.set_defaults(command=annotate)
+
+
+def annotate(options: argparse.Namespace) -> None:
+    """Write RECORD.ai for every record."""
+    from arrhythmia.annotate import annotate as annotate_records
+
+    written = annotate_records(
+        options.records, options.output_dir, options.model, options.data_dir, options.lead,
+        options.r_peaks, options.decisions,
+        note=lambda text: print(f"note: {text}", file=sys.stderr),
+    )  # fmt: skip
+    for one in written:
+        counts = ", ".join(f"{beats} {c}" for c, beats in one.counts.items())
+        named = f"; {one.by_reader} named by a reader" if one.by_reader else ""
+        print(f"{one.file}: {sum(one.counts.values())} beats ({counts}){named}")

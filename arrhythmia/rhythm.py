@@ -1,0 +1,196 @@
+"""Rhythm: stretches of fibrillation, tachycardia, bi- and trigeminy, pauses and noise.
+
+What a rhythm is follows from the classes of the beats, their RR intervals and their P waves. Limits
+of rate and length are those of clinical use; the two limits of fibrillation were chosen on DS1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.ndimage import find_objects, label, median_filter
+
+from arrhythmia.beats import Beats
+from arrhythmia.labels import BEAT_CLASSES
+
+N, S, V, E, F = range(len(BEAT_CLASSES))
+
+FIBRILLATION: Final = "atrial fibrillation or flutter"
+SVT: Final = "supraventricular tachycardia"
+VT: Final = "ventricular tachycardia"
+IDIOVENTRICULAR: Final = "idioventricular rhythm"
+BIGEMINY: Final = "bigeminy"
+TRIGEMINY: Final = "trigeminy"
+PAUSE: Final = "pause"
+NOT_ASSESSABLE: Final = "not assessable"
+KINDS: Final = (
+    FIBRILLATION, SVT, VT, IDIOVENTRICULAR, BIGEMINY, TRIGEMINY, PAUSE, NOT_ASSESSABLE,
+)  # fmt: skip
+
+AROUND: Final = 41
+"""Beats that fibrillation is looked for in, around each beat."""
+IRREGULAR: Final = 0.09
+"""It changes its RR intervals from one to the next by more than this, relative to their median; on
+DS1 the median is .03 in sinus rhythm, .18 in fibrillation …"""
+WITHOUT_P: Final = 0.35
+"""… and the P-wave similarity is less than this: .9 in sinus rhythm, .1 in fibrillation."""
+FEWEST_FIBRILLATING: Final = 12
+"""Fibrillation that lasts fewer beats than this is not told."""
+RUN: Final = 3
+"""So many V, or S, in a row are a run."""
+TACHYCARDIA_PER_MIN: Final = 100.0
+"""A run at this rate or above is a tachycardia."""
+TURNS: Final = 3
+"""So often must an ectopic beat and its one or two normal beats follow each other."""
+PAUSE_S: Final = 2.0
+"""An RR interval of this length or more is a pause."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """A stretch of a rhythm.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    first, last : int
+        Beats that it goes from and to.
+    start_s, end_s : float
+        Seconds from the start of the record: centres of the QRS of these beats.
+    rate : float
+        Beats per minute in it; NaN of a single beat.
+    of : str
+        ``"V"`` or ``"S"`` where it is made of such beats, else empty.
+    """
+
+    kind: str
+    first: int
+    last: int
+    start_s: float
+    end_s: float
+    rate: float
+    of: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return self.end_s - self.start_s
+
+    @property
+    def name(self) -> str:
+        """In words: ``ventricular bigeminy``, ``pause of 2.4 s``."""
+        if self.kind == PAUSE:
+            return f"pause of {self.seconds:.1f} s"
+        if self.kind in (BIGEMINY, TRIGEMINY):
+            return f"{'ventricular' if self.of == 'V' else 'supraventricular'} {self.kind}"
+        return self.kind
+
+
+def find_events(
+    beats: Beats, called: np.ndarray, assessable: np.ndarray | None = None
+) -> list[Event]:
+    """Stretches of rhythms of a record, in order of time.
+
+    Parameters
+    ----------
+    beats : Beats
+        All beats of the record.
+    called : ndarray of int, shape (beats,)
+        Class of each beat, as its place in `arrhythmia.labels.BEAT_CLASSES`.
+    assessable : ndarray of bool, shape (beats,), optional
+        Where the signal can be read; by default everywhere. Beats elsewhere are in no rhythm.
+    """
+    readable = np.ones(len(beats), bool) if assessable is None else np.asarray(assessable)
+    events = [
+        _event(beats, NOT_ASSESSABLE, part.start, part.stop - 1) for part in _stretches(~readable)
+    ]
+    fibrillating = in_fibrillation(beats, called) & readable
+    events += [
+        _event(beats, FIBRILLATION, part.start, part.stop - 1)
+        for part in _stretches(fibrillating)
+        if part.stop - part.start >= FEWEST_FIBRILLATING
+    ]
+    ventricular = np.isin(called, (V, E)) & readable
+    supraventricular = (called == S) & readable
+    events += _runs(beats, ventricular, "V") + _runs(beats, supraventricular, "S")
+    for of, ectopic in (("V", ventricular), ("S", supraventricular)):
+        for kind, period in ((BIGEMINY, 2), (TRIGEMINY, 3)):
+            events += [
+                _event(beats, kind, first, last, of)
+                for first, last in _in_turns(ectopic, readable, period)
+            ]
+    gaps = (beats.rr_pre >= PAUSE_S) & readable & np.append(False, readable[:-1])
+    events += [_event(beats, PAUSE, beat - 1, beat) for beat in np.flatnonzero(gaps)]
+    return sorted(events, key=lambda event: (event.first, event.last, event.kind))
+
+
+def in_fibrillation(beats: Beats, called: np.ndarray) -> np.ndarray:
+    """Which beats stand in atrial fibrillation, or flutter that is conducted irregularly.
+
+    RR intervals that begin or end with a ventricular beat do not count.
+
+    Parameters
+    ----------
+    beats : Beats
+        All beats of the record.
+    called : ndarray of int, shape (beats,)
+        Class of each.
+
+    Returns
+    -------
+    ndarray of bool, shape (beats,)
+    """
+    conducted = np.isin(called, (N, S))
+    counts = np.flatnonzero(conducted & np.append(conducted[:1], conducted[:-1]))
+    if len(counts) < FEWEST_FIBRILLATING:
+        return np.zeros(len(beats), dtype=bool)
+    rr = np.clip(beats.rr_pre[counts], 0.2, 3.0)
+    change = np.abs(np.diff(rr, prepend=rr[:1])) / _median(rr)
+    irregular = np.interp(np.arange(len(beats)), counts, _median(change))
+    return (irregular > IRREGULAR) & (_median(beats.p_wave_similarity) < WITHOUT_P)
+
+
+def _median(values: np.ndarray) -> np.ndarray:
+    return median_filter(values, AROUND, mode="nearest")
+
+
+def _stretches(inside: np.ndarray) -> list[slice]:
+    return [part for (part,) in find_objects(label(inside)[0])]
+
+
+def _event(beats: Beats, kind: str, first: int, last: int, of: str = "") -> Event:
+    start, end = float(beats.centers[first]), float(beats.centers[last])
+    rate = 60 * (last - first) / (end - start) if end > start else float("nan")
+    return Event(kind, int(first), int(last), start, end, rate, of)
+
+
+def _runs(beats: Beats, ectopic: np.ndarray, of: str) -> list[Event]:
+    """Runs of ectopic beats; slow ones of S are none."""
+    events = []
+    for part in _stretches(ectopic):
+        if part.stop - part.start < RUN:
+            continue
+        event = _event(beats, VT if of == "V" else SVT, part.start, part.stop - 1, of)
+        if event.rate >= TACHYCARDIA_PER_MIN:
+            events.append(event)
+        elif of == "V":
+            events.append(_event(beats, IDIOVENTRICULAR, part.start, part.stop - 1, of))
+    return events
+
+
+def _in_turns(ectopic: np.ndarray, readable: np.ndarray, period: int) -> list[tuple[int, int]]:
+    """First and last beat where every second (or third) beat is ectopic, `TURNS` times or more."""
+    places = np.flatnonzero(ectopic)
+    stretches, first = [], 0
+    for i in range(1, len(places) + 1):
+        if i < len(places):
+            step = slice(places[i - 1], places[i] + 1)
+            if places[i] - places[i - 1] == period and readable[step].all():
+                continue
+        if i - first >= TURNS:
+            stretches.append((int(places[first]), int(places[i - 1])))
+        first = i
+    return stretches

@@ -1,0 +1,165 @@
+"""Tests of `arrhythmia.rhythm`: stretches that are there are found, and no others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import MakeRecord
+
+from arrhythmia.beats import Beats, find_beats
+from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.records import read_record
+from arrhythmia.rhythm import (
+    BIGEMINY,
+    FIBRILLATION,
+    IDIOVENTRICULAR,
+    KINDS,
+    NOT_ASSESSABLE,
+    PAUSE,
+    SVT,
+    TRIGEMINY,
+    VT,
+    Event,
+    find_events,
+    in_fibrillation,
+)
+from arrhythmia.signals import BeatSettings
+
+BEATS = 120
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory, make_record: MakeRecord) -> Beats:
+    path = make_record(tmp_path_factory.mktemp("rhythm"), symbols="N" * BEATS, seed=1)
+    return find_beats(read_record(path), BeatSettings())
+
+
+def at(plain: Beats, rr: np.ndarray, similarity: float = 0.9) -> Beats:
+    """The same beats at other RR intervals (seconds), one before each but the first."""
+    centers = 1.0 + np.concatenate([[0.0], np.cumsum(rr)])
+    pre, post = np.concatenate([rr[:1], rr]), np.concatenate([rr, rr[-1:]])
+    return replace(
+        plain, centers=centers, rr_pre=pre, rr_post=post,
+        p_wave_similarity=np.full(len(centers), similarity),
+    )  # fmt: skip
+
+
+def called(letters: str) -> np.ndarray:
+    return np.array([BEAT_CLASSES.index(c) for c in letters])
+
+
+def steady(rr: float = 0.8) -> np.ndarray:
+    return np.full(BEATS - 1, rr)
+
+
+def found(events: list[Event], kind: str) -> list[tuple[int, int]]:
+    return [(event.first, event.last) for event in events if event.kind == kind]
+
+
+def test_a_steady_sinus_rhythm_has_no_event(plain: Beats) -> None:
+    assert find_events(at(plain, steady()), called("N" * BEATS)) == []
+
+
+@pytest.mark.parametrize(("letter", "kind"), [("V", VT), ("S", SVT)])
+def test_a_fast_run_is_a_tachycardia(plain: Beats, letter: str, kind: str) -> None:
+    rr = steady()
+    rr[49:56] = 0.4
+    letters = "N" * 50 + letter * 7 + "N" * (BEATS - 57)
+    (event,) = find_events(at(plain, rr), called(letters))
+    assert (event.kind, event.first, event.last, event.of) == (kind, 50, 56, letter)
+    assert event.rate == pytest.approx(150)
+    assert event.seconds == pytest.approx(6 * 0.4)
+
+
+def test_a_slow_run_is_idioventricular_and_of_s_nothing(plain: Beats) -> None:
+    rr = steady()
+    rr[49:56] = 0.9
+    for letter, kinds in (("V", [IDIOVENTRICULAR]), ("E", [IDIOVENTRICULAR]), ("S", [])):
+        letters = "N" * 50 + letter * 7 + "N" * (BEATS - 57)
+        assert [e.kind for e in find_events(at(plain, rr), called(letters))] == kinds
+
+
+def test_two_in_a_row_are_no_run(plain: Beats) -> None:
+    rr = steady(0.4)
+    assert find_events(at(plain, rr), called("N" * 50 + "VV" + "N" * (BEATS - 52))) == []
+
+
+@pytest.mark.parametrize(("turn", "kind"), [("NV", BIGEMINY), ("NNV", TRIGEMINY)])
+def test_beats_in_turns_are_told_by_their_period(plain: Beats, turn: str, kind: str) -> None:
+    letters = ("N" * 30 + turn * 5).ljust(BEATS, "N")
+    (event,) = find_events(at(plain, steady()), called(letters))
+    assert event.kind == kind
+    assert event.name == f"ventricular {kind}"
+    assert (event.first, event.last) == (30 + len(turn) - 1, 30 + 5 * len(turn) - 1)
+    (event,) = find_events(at(plain, steady()), called(letters.replace("V", "S")))
+    assert event.name == f"supraventricular {kind}"
+
+
+def test_two_turns_are_not_enough(plain: Beats) -> None:
+    letters = ("N" * 30 + "NVNV").ljust(BEATS, "N")
+    assert find_events(at(plain, steady()), called(letters)) == []
+
+
+def test_a_pause_is_told_with_its_length(plain: Beats) -> None:
+    rr = steady()
+    rr[59] = 2.4
+    (event,) = find_events(at(plain, rr), called("N" * BEATS))
+    assert (event.kind, event.first, event.last) == (PAUSE, 59, 60)
+    assert event.name == "pause of 2.4 s"
+
+
+def test_a_stretch_that_cannot_be_read_is_no_rhythm(plain: Beats) -> None:
+    rr = steady()
+    rr[59] = 2.4
+    readable = np.ones(BEATS, bool)
+    readable[40:80] = False
+    letters = ("N" * 45 + "V" * 10).ljust(BEATS, "N")
+    events = find_events(at(plain, rr), called(letters), readable)
+    assert [(e.kind, e.first, e.last) for e in events] == [(NOT_ASSESSABLE, 40, 79)]
+
+
+def irregular(seed: int = 0, rr: float = 0.8) -> np.ndarray:
+    return rr * np.exp(np.random.default_rng(seed).normal(0, 0.2, BEATS - 1))
+
+
+def test_irregular_without_p_waves_is_fibrillation_from_end_to_end(plain: Beats) -> None:
+    events = find_events(at(plain, irregular(), 0.1), called("N" * BEATS))
+    ((first, last),) = found(events, FIBRILLATION)
+    assert first < 10
+    assert last > BEATS - 10
+
+
+def test_neither_p_waves_nor_a_steady_rhythm_is_fibrillation(plain: Beats) -> None:
+    assert not in_fibrillation(at(plain, irregular(), 0.9), called("N" * BEATS)).any()
+    assert not in_fibrillation(at(plain, steady(), 0.1), called("N" * BEATS)).any()
+
+
+def test_bigeminy_of_ventricular_beats_is_not_fibrillation(plain: Beats) -> None:
+    rr = np.resize([0.5, 1.1], BEATS - 1)
+    letters = called(("NV" * BEATS)[:BEATS])
+    assert not in_fibrillation(at(plain, rr, 0.1), letters).any()
+
+
+def test_a_few_beats_are_never_fibrillation(plain: Beats) -> None:
+    few = at(plain, irregular()[:7], 0.0)
+    assert not in_fibrillation(few, called("N" * 8)).any()
+
+
+def test_events_are_of_known_kinds_and_in_order(plain: Beats) -> None:
+    rng = np.random.default_rng(3)
+    letters = "".join(rng.choice(list("NSV"), BEATS))
+    events = find_events(at(plain, irregular(1), 0.2), called(letters))
+    assert {event.kind for event in events} <= set(KINDS)
+    assert [event.first for event in events] == sorted(event.first for event in events)
+
+
+@pytest.mark.database
+def test_fibrillation_of_203_is_found_and_101_has_none(data_dir: Path) -> None:
+    for name, share in (("203", 0.9), ("101", 0.0)):
+        beats = find_beats(read_record(name, data_dir), BeatSettings(), source="atr")
+        inside = in_fibrillation(beats, np.maximum(beats.beat_class, 0))
+        assert inside.mean() >= share
+        assert (inside.mean() == 0) == (share == 0)
