@@ -73,7 +73,8 @@ def reader_curve(records: Iterable[tuple[Beats, Decision]]) -> dict[str, dict]:
     Returns
     -------
     dict
-        Number of decisions, as text, to ``f1`` (of N, S, V, F; None for a class without beats), ``mean_f1`` and ``accuracy``.
+        Number of decisions, as text, to ``f1`` (of N, S, V, F; None for a class without beats),
+        ``mean_f1`` and ``accuracy``.
     """
     size = len(GROUPINGS["aami"])
     total = {done: np.zeros((size, size), dtype=int) for done in DECISIONS}
