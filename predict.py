@@ -4,13 +4,10 @@
     python predict.py --record 233 --time 00:04:53.4    the beat nearest to a time
     python predict.py --record 100 --beat 7 --json      the eighth beat, as JSON
     python predict.py --record my/holter --lead V5      a record of your own
-
     python predict.py --record 100 --beat 7 --html beat.html    also an interactive page
-    python predict.py --record 100 --beat 7 --method grad-cam   another way to explain
 
-Prints the class with its probabilities and the reasons, and writes a figure: the beat on ECG paper
-with a heatmap of what speaks for the class, its rhythm, and the evidence of waves and timing.
-Takes five to ten seconds for a record of half an hour. Research software, not a medical device.
+Prints the class, its probabilities and the reasons, and writes a figure: the beat on ECG paper with
+a heatmap, its rhythm, and the evidence. Takes ten seconds. Research software, no medical device.
 """
 
 from __future__ import annotations
@@ -37,6 +34,7 @@ from arrhythmia.files import check_writable
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.model_settings import read_settings
 from arrhythmia.records import EXCERPT_NAME
+from arrhythmia.which_model import choose_model
 
 PROG = "predict.py"
 
@@ -50,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def predict(options: argparse.Namespace) -> None:
     """Check the input, classify and explain one beat, write the figure, print the findings."""
     place = Place(options.beat, options.time, options.sample)
-    settings = read_settings(options.model)
+    model, model_notes = choose_model(options.record, options.data_dir, options.model)
+    settings = read_settings(model)
     choice = choose_beat(options.record, place, settings, options.data_dir, options.lead)
     output = Path(options.output or f"beat_{choice.record.name}_{choice.beat}.png")
     check_writable(output, ".png", "--output")
@@ -67,9 +66,9 @@ def predict(options: argparse.Namespace) -> None:
     from arrhythmia.interface import Classifier
 
     case = explain_beat(
-        Classifier.load(options.model), choice.record, choice.beat, beats=choice.beats,
+        Classifier.load(model), choice.record, choice.beat, beats=choice.beats,
         method=options.method, target_class=options.target_class,
-        every_view=bool(options.html), notes=choice.notes,
+        every_view=bool(options.html), notes=(*model_notes, *choice.notes),
     )  # fmt: skip
     files = {"figure": str(output)}
     save_figure(draw_case(case), output)
@@ -91,9 +90,9 @@ def predict(options: argparse.Namespace) -> None:
 
 
 def _parser() -> Parser:
-    summary, _, rest = __doc__.partition("\n\n")
+    text, _, rest = __doc__.partition("\n\n")
     layout = argparse.RawDescriptionHelpFormatter
-    parser = Parser(prog=PROG, description=summary, epilog=rest, formatter_class=layout)
+    parser = Parser(prog=PROG, description=text, epilog=rest, formatter_class=layout)
     add = parser.add_argument
     add("--record", help=f"233, mitdb/233.dat, a path elsewhere, or {EXCERPT_NAME} (bundled); "
         "default: a sample beat of 233, or of the excerpt without the database")  # fmt: skip
@@ -113,7 +112,7 @@ def _parser() -> Parser:
     add("--show", action="store_true", help="also open the figure in a window")
     add("--json", action="store_true", help="print JSON instead of text")
     add_data_dir(parser)
-    add_model(parser)
+    add_model(parser, by_record=True)
     return parser
 
 

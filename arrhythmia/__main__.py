@@ -63,10 +63,17 @@ def download(options: argparse.Namespace) -> None:
 
 
 def _add_train(commands: argparse._SubParsersAction) -> None:
-    parser = add_command(commands, "train", "train a network on DS1 and save it")
+    parser = add_command(commands, "train", "train a network and save it")
     add_data_dir(parser)
     parser.add_argument("--name", default="mine", help="saved as saved_models/NAME (default: mine)")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
+    parser.add_argument(
+        "--records",
+        choices=("ds1", "all"),
+        default="ds1",
+        help="train on DS1 (default), or on all records of mitdb but the paced ones and on svdb "
+        "800 to 855, for recordings of one's own",
+    )
     parser.add_argument(
         "--epochs", type=int, help="epochs (default: those chosen by cross-validation on DS1)"
     )
@@ -74,7 +81,7 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train on DS1."""
+    """Train on DS1, or on all records."""
     from dataclasses import replace
 
     from arrhythmia.classifier import MODELS_FOLDER
@@ -89,13 +96,17 @@ def train(options: argparse.Namespace) -> None:
     folder = MODELS_FOLDER / options.name
     with whole_folder(folder):
         pass  # says now, not after the training, that the folder cannot be written
-    from arrhythmia.train.fit import train as train_on_ds1
-    from arrhythmia.train.settings import TrainingSettings
+    from arrhythmia.mitdb import ALL, DS1
+    from arrhythmia.train.fit import train as train_on
+    from arrhythmia.train.settings import ALL_MEMBERS, TrainingSettings
 
     settings = TrainingSettings()
     if options.epochs:
         settings = replace(settings, epochs=options.epochs)
-    classifier, history = train_on_ds1(options.data_dir, settings, options.seed)
+    names = ALL if options.records == "all" else DS1
+    if names == ALL:
+        settings = replace(settings, members=ALL_MEMBERS)
+    classifier, history = train_on(options.data_dir, settings, options.seed, names)
     classifier.save(folder, history.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     print(f"saved in '{folder}'; next: {PROG} evaluate --model {folder}")
 
@@ -123,6 +134,7 @@ def evaluate(options: argparse.Namespace) -> None:
         from arrhythmia.classifier import Classifier
         from arrhythmia.evaluate.report import write_results
         from arrhythmia.evaluate.rhythm import score_rhythm
+        from arrhythmia.mitdb import DS1
         from arrhythmia.records import read_record
         from arrhythmia.train.folds import predict_folds
 
@@ -131,7 +143,10 @@ def evaluate(options: argparse.Namespace) -> None:
         records = [read_record(str(name), options.data_dir) for name in names]
         rhythm = score_rhythm(Classifier.load(options.model), records, predictions)
         figures = write_results(options.model, predictions, "folds_", {"rhythm": rhythm})
-        title = "DS1 by record-wise cross-validation (DS2 is not used)"
+        by_folds = "by record-wise cross-validation"
+        title = f"DS1 {by_folds} (DS2 is not used)"
+        if len(names) > len(DS1):
+            title = f"mitdb without paced records, and svdb 800 to 855, {by_folds}"
     else:
         from arrhythmia.evaluate.report import evaluate_model
 

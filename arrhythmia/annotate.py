@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from arrhythmia.beats import Beats, find_beats
-from arrhythmia.classifier import DEFAULT_MODEL, Classifier
+from arrhythmia.classifier import Classifier
 from arrhythmia.errors import InputError
 from arrhythmia.files import whole_file
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.model_settings import read_settings
 from arrhythmia.naming import READER, Decisions, decisions_file
 from arrhythmia.records import read_record
+from arrhythmia.which_model import choose_model
 
 ANNOTATOR = "ai"
 """Suffix of the annotation files."""
@@ -45,7 +46,7 @@ class Annotated:
 def annotate(
     names: Sequence[str | Path],
     output_dir: str | Path = ".",
-    model: str | Path = DEFAULT_MODEL,
+    model: str | Path | None = None,
     data_dir: str | Path | None = None,
     lead: str | None = None,
     source: str | None = None,
@@ -62,8 +63,8 @@ def annotate(
         Records, as `arrhythmia.records.read_record` takes them.
     output_dir : str or Path
         Made where it is missing.
-    model : str or Path
-        Folder of a saved model.
+    model : str or Path, optional
+        Folder of a saved model; by default see `arrhythmia.which_model.choose_model`.
     data_dir : str or Path, optional
         Folder of the database.
     lead : str, optional
@@ -86,24 +87,28 @@ def annotate(
     InputError
         If a record or the model cannot be used, or a file cannot be written.
     """
-    settings = read_settings(model)
+    if model is not None:
+        read_settings(model)
     if decisions is not None and not Path(decisions).is_dir():
         raise InputError(f"no folder '{decisions}': give that of the reader's decisions")
     rates: dict[str, float] = {}
     decided: dict[str, Decisions] = {}
     beats_of: dict[str, Beats] = {}
+    models: dict[str, Path] = {}
     for name in names:
+        folder, model_notes = choose_model(name, data_dir, model)
         record = read_record(name, data_dir)
         if record.name in beats_of:
             raise InputError(f"two records are named '{record.name}': annotate them one by one")
-        beats = find_beats(record, settings.beats, lead, source)
+        beats = find_beats(record, read_settings(folder).beats, lead, source)
         reader = Decisions.load(decisions_file(name, data_dir, decisions))
-        for line in (*record.notes, *beats.notes, *reader.notes(beats)):
+        for line in (*model_notes, *record.notes, *beats.notes, *reader.notes(beats)):
             note(line)
         beats_of[record.name], rates[record.name] = beats, record.fs
-        decided[record.name] = reader
-    classifier = Classifier.load(model)
+        decided[record.name], models[record.name] = reader, folder
+    classifiers = {folder: Classifier.load(folder) for folder in dict.fromkeys(models.values())}
     for name, beats in beats_of.items():
+        classifier = classifiers[models[name]]
         called = np.array(BEAT_CLASSES)[classifier.probabilities(beats).argmax(axis=1)]
         classes, by_reader = decided[name].classes(beats, called)
         file = Path(output_dir) / f"{name}.{ANNOTATOR}"

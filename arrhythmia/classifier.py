@@ -26,7 +26,10 @@ MODELS_FOLDER: Final = CLONE / "saved_models" if IS_CLONE else Path("saved_model
 """Where trained models are kept: in the clone, or where the user works."""
 
 DEFAULT_MODEL: Final = shipped("saved_models/ds1")
-"""The model that comes with the project."""
+"""The model to compare with the literature: trained on DS1 alone."""
+
+OWN_MODEL: Final = shipped("saved_models/all")
+"""The model for recordings of one's own, see `arrhythmia.which_model`."""
 
 RUNS_AT_ONCE: Final = 512
 """Bounds memory for day-long recordings. Calling the network directly starts sooner than

@@ -105,13 +105,14 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add ``--model``."""
+def add_model(parser: argparse.ArgumentParser, by_record: bool = False) -> None:
+    """Add ``--model``; ``by_record`` leaves the default to `arrhythmia.which_model`."""
     from arrhythmia.classifier import DEFAULT_MODEL
 
     parser.add_argument(
         "--model",
         metavar="DIR",
-        default=DEFAULT_MODEL,
-        help="folder of a saved model (default: ds1, which comes with the project)",
+        default=None if by_record else DEFAULT_MODEL,
+        help="folder of a saved model (default: "
+        + ("all; ds1 for records of mitdb and svdb)" if by_record else "ds1)"),
     )

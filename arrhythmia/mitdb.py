@@ -34,6 +34,21 @@ FOLDS: Final = (
 """DS1 in folds for record-wise cross-validation, arranged so that each holds some beats of every
 class where DS1 allows it (E is in 207 alone). 201 is the patient of 202, which is in DS2."""
 
+ALL: Final = (*DS1, *DS2, *SVDB)
+"""What model ``all`` is trained on: every record of mitdb that is not paced, and half of svdb."""
+
+_DS2_FOLDS: Final = (
+    ("202", "232", "200", "105", "111"),
+    ("213", "221", "100", "117", "121"),
+    ("222", "233", "103", "212", "231", "113"),
+    ("234", "210", "228", "214", "219", "123"),
+)
+ALL_FOLDS: Final = tuple(
+    (*ds1, *ds2, *SVDB[number::4])
+    for number, (ds1, ds2) in enumerate(zip(FOLDS, _DS2_FOLDS, strict=True))
+)
+"""`ALL` in folds, those of DS1 enlarged; 201 and 202, one patient, are in the same."""
+
 DEFAULT_FOLDER = Path("mitdb")
 GET_IT = "run 'python -m arrhythmia download', or name its folder with --data-dir or MITDB_DIR"
 RECORD_SUFFIXES = (".dat", ".hea", ".atr")

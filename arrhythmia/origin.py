@@ -25,11 +25,9 @@ LARGEST: Final = 8.0
 """Shapes are limited to plus and minus this many standard deviations."""
 ALIKE: Final = 0.9
 """A group is of the shape of another from this correlation of their medians on."""
-PLAUSIBLE: Final = 0.5
-"""The typical beat is the template beat where it is at least so likely of sinus origin, relative to
-the likeliest."""
 LIKELY: Final = 0.75
-"""A group is nearly as likely of sinus origin as another from this part of its probability on."""
+"""The typical beat, or a group, is nearly as likely of sinus origin as the likeliest group from this
+part of its probability on."""
 SHAPE_S: Final = (0.15, 0.30)
 """Seconds before and after the centre of the QRS whose shape is compared."""
 QRS_S: Final = (0.15, 0.20)
@@ -103,7 +101,7 @@ def find_origin(
     alike = _correlations(np.concatenate([medians, typical[None]])) >= ALIKE
     mass = alike[:, :-1] @ (chances * sizes)  # how many sinus beats of each shape there may be
     of_typical = mass[-1] / max(alike[-1, :-1] @ sizes, 1)
-    if of_typical >= PLAUSIBLE * chances.max():
+    if of_typical >= LIKELY * chances.max():
         return Origin(typical, float(of_typical), is_typical=True)
     likely = np.flatnonzero(chances >= LIKELY * chances.max())
     best = likely[np.argmax(mass[likely])]

@@ -41,7 +41,7 @@ def _add_templates(commands: argparse._SubParsersAction) -> None:
     _add_r_peaks(parser)
     add_lead(parser)
     add_data_dir(parser)
-    add_model(parser)
+    add_model(parser, by_record=True)
     parser.set_defaults(command=templates)
 
 
@@ -69,8 +69,10 @@ def templates(options: argparse.Namespace) -> None:
     from arrhythmia.model_settings import read_settings
     from arrhythmia.naming import Decisions, decide_anew, decisions_file, name_templates
     from arrhythmia.records import read_record
+    from arrhythmia.which_model import choose_model
 
-    settings = read_settings(options.model)
+    model, model_notes = choose_model(options.record, options.data_dir, options.model)
+    settings = read_settings(model)
     record = read_record(options.record, options.data_dir)
     beats = find_beats(record, settings.beats, options.lead, options.r_peaks)
     output = Path(options.output or f"templates_{record.name}.png")
@@ -85,7 +87,7 @@ def templates(options: argparse.Namespace) -> None:
     from arrhythmia.files import whole_file
     from arrhythmia.sheet import draw_sheet, mean_beats, template_table
 
-    decision = Classifier.load(options.model).decide(beats)
+    decision = Classifier.load(model).decide(beats)
     named = name_templates(beats, decision, decisions)
     if names or options.split:
         decisions = decide_anew(named, decisions, names, options.split)
@@ -99,7 +101,7 @@ def templates(options: argparse.Namespace) -> None:
     if options.csv:
         with whole_file(options.csv) as part:
             table.to_csv(part, index=False, lineterminator="\n")
-    for line in (*record.notes, *beats.notes, *decisions.notes(beats)):
+    for line in (*model_notes, *record.notes, *beats.notes, *decisions.notes(beats)):
         print(f"note: {line}", file=sys.stderr)
     shown = [column for column in table.columns if not column.startswith("mean_")]
     print(table[shown].to_string(index=False))
@@ -120,7 +122,7 @@ def _add_events(commands: argparse._SubParsersAction) -> None:
     _add_r_peaks(parser)
     add_lead(parser)
     add_data_dir(parser)
-    add_model(parser)
+    add_model(parser, by_record=True)
     parser.set_defaults(command=events)
 
 
@@ -129,16 +131,18 @@ def events(options: argparse.Namespace) -> None:
     from arrhythmia.files import check_writable
     from arrhythmia.model_settings import read_settings
     from arrhythmia.records import read_record
+    from arrhythmia.which_model import choose_model
 
-    read_settings(options.model)
+    model, model_notes = choose_model(options.record, options.data_dir, options.model)
+    read_settings(model)
     record = read_record(options.record, options.data_dir)
     if options.csv:
         check_writable(options.csv, ".csv", "--csv")
     from arrhythmia.files import whole_file
     from arrhythmia.interface import Classifier
 
-    table = Classifier.load(options.model).events(record, options.lead, options.r_peaks)
-    for line in table.attrs["notes"]:
+    table = Classifier.load(model).events(record, options.lead, options.r_peaks)
+    for line in (*model_notes, *table.attrs["notes"]):
         print(f"note: {line}", file=sys.stderr)
     if options.csv:
         with whole_file(options.csv) as part:
@@ -154,7 +158,7 @@ def _add_annotate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--output-dir", metavar="DIR", default=".", help="default: this folder")
     add_lead(parser)
     add_data_dir(parser)
-    add_model(parser)
+    add_model(parser, by_record=True)
     parser.set_defaults(command=annotate)
 
 

@@ -33,8 +33,9 @@ RESULTS = ROOT / "studies" / "results"
 LEDGER = ROOT / "saved_models" / "ds2_ledger.csv"
 README = ROOT / "README.md"
 CARD = MODEL / "README.md"
+ALL_MODEL = MODEL.with_name("all")
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-TEXTS = [README, *DOCS, CARD]
+TEXTS = [README, *DOCS, CARD, ALL_MODEL / "README.md"]
 MOST_WORDS = 1500
 """Of README.md, as ``wc -w`` counts them."""
 STUDIES = ("rare-classes", "mechanisms", "run-length", "template-beat", "priors", "robustness",
@@ -443,6 +444,21 @@ def reader_table(_: str) -> str:
     return table_of(*rows)
 
 
+def all_table(_: str) -> str:
+    """Scores of model ``all`` by record-wise cross-validation over all its records."""
+    aami = stored(ALL_MODEL / "folds_metrics.json")["aami"]
+    rows = [["class", "Se", "+P", "F1", "95 %", "mean over patients", "beats"]]
+    for i, name in enumerate(aami["classes"]):
+        low, high = aami["intervals_95"][name]
+        scores = [number(aami[key][i]) for key in ("sensitivity", "ppv", "f1")]
+        average = number(aami["average_f1"][i])
+        rows.append([name, *scores, f"{low:.2f} – {high:.2f}", average, str(aami["support"][i])])
+    for key, name in (("mean_f1", "mean F1"), ("accuracy", "accuracy")):
+        low, high = aami["intervals_95"][key]
+        rows.append([name, "", "", number(aami[key]), f"{low:.2f} – {high:.2f}", "", ""])
+    return table_of(*rows)
+
+
 BLOCKS: dict[str, Callable[[str], str]] = {
     "results": results_table,
     "seeds": seeds_table,
@@ -459,6 +475,7 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "exploration": exploration_table,
     "tuning": tuning_sentence,
     "inside": inside_table,
+    "all": all_table,
     "leads": whole_records_block("leads"),
     "templates": whole_records_block("templates"),
     "pieces": pieces_block,

@@ -133,6 +133,17 @@ def test_evaluate_model_gives_figures_and_the_ledger_written_to(
     assert len(read_ledger(model / LEDGER_NAME)) == 1
 
 
+def test_a_model_trained_on_ds2_is_not_evaluated_on_it(
+    half: Path, model: Path, capsys: Capture
+) -> None:
+    facts = json.loads((model / "settings.json").read_text("utf-8"))
+    facts["training"]["records"] += ["100"]
+    (model / "settings.json").write_text(json.dumps(facts), "utf-8")
+    assert run("evaluate", "--model", model, "--data-dir", half) == 2
+    assert "was trained on DS2" in only_line(capsys)
+    assert not (model / "metrics.json").exists()
+
+
 def test_evaluate_needs_references_and_writes_nothing_without(
     half: Path, model: Path, loaded_once: None, tmp_path: Path, capsys: Capture
 ) -> None:

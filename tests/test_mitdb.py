@@ -11,6 +11,8 @@ from conftest import MakeRecord, error_line
 
 from arrhythmia.labels import SYMBOL_CLASS, UNCLASSED_SYMBOLS
 from arrhythmia.mitdb import (
+    ALL,
+    ALL_FOLDS,
     DS1,
     DS2,
     FIVE_RECORDS,
@@ -21,6 +23,7 @@ from arrhythmia.mitdb import (
     has_database,
     require_database,
 )
+from arrhythmia.svdb import SVDB
 
 COUNTS = {
     "DS1": (DS1, {"N": 45866, "S": 944, "V": 3683, "E": 105, "F": 415, "": 8}),
@@ -48,6 +51,23 @@ def no_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.chdir(folder)
     monkeypatch.delenv("MITDB_DIR", raising=False)
     return folder
+
+
+# --- all records ----------------------------------------------------------------------------
+
+
+def test_all_records_are_mitdb_without_paced_ones_and_half_of_svdb() -> None:
+    assert len(ALL) == len(set(ALL)) == 22 + 22 + 39
+    assert set(ALL) == {*DS1, *DS2, *SVDB}
+    assert not set(ALL) & set(PACED)
+
+
+def test_folds_of_all_records_enlarge_those_of_ds1_and_part_no_patient() -> None:
+    assert sorted(name for fold in ALL_FOLDS for name in fold) == sorted(ALL)
+    for small, large in zip(FOLDS, ALL_FOLDS, strict=True):
+        assert set(small) <= set(large)
+    (fold,) = [fold for fold in ALL_FOLDS if "201" in fold]
+    assert "202" in fold  # the same person
 
 
 # --- halves and folds -----------------------------------------------------------------------

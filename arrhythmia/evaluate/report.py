@@ -11,6 +11,7 @@ import numpy as np
 
 from arrhythmia.beats import Beats
 from arrhythmia.classifier import Classifier, Decision
+from arrhythmia.errors import InputError
 from arrhythmia.evaluate.charts import plot_confusion, plot_reliability, plot_risk_coverage
 from arrhythmia.evaluate.ledger import add_to_ledger, ledger_of
 from arrhythmia.evaluate.reader import reader_curve
@@ -19,6 +20,7 @@ from arrhythmia.evaluate.scores import predict_records, summary
 from arrhythmia.files import whole_folder
 from arrhythmia.labels import GROUPING_NAMES, GROUPINGS
 from arrhythmia.mitdb import DS2
+from arrhythmia.model_settings import read_settings
 from arrhythmia.records import Record, read_record
 from arrhythmia.trust.confidence import Confidence, is_calibrated
 from arrhythmia.trust.measure import confidence_report
@@ -58,6 +60,12 @@ def evaluate_model(
         If the model or a record cannot be read, or the results cannot be written.
     """
     folder = Path(folder)
+    trained_on = read_settings(folder).training.get("records", ())
+    if not set(names).isdisjoint(trained_on):
+        raise InputError(
+            f"model '{folder}' was trained on DS2, which is no test for it: "
+            "'evaluate --folds' leaves out each record in turn"
+        )
     classifier = Classifier.load(folder)
     records = [read_record(name, data_dir) for name in names]
     confidence = Confidence.load(folder) if is_calibrated(folder) else None

@@ -15,7 +15,7 @@ from arrhythmia.backend import keras, tf
 from arrhythmia.classifier import Classifier
 from arrhythmia.errors import InputError
 from arrhythmia.labels import BEAT_CLASSES
-from arrhythmia.mitdb import DS1, DS2, PACED
+from arrhythmia.mitdb import ALL, DS1, DS2, PACED
 from arrhythmia.model import build_network
 from arrhythmia.model_settings import ModelSettings
 from arrhythmia.sequences import RR_INPUTS
@@ -37,7 +37,7 @@ def train(
     names: Sequence[str] = DS1,
     verbose: bool = True,
 ) -> tuple[Classifier, pd.DataFrame]:
-    """Train on DS1.
+    """Train on DS1, or on all records.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def train(
     seed : int
         Random seed.
     names : sequence of str
-        Records of DS1 to train on, all of them by default.
+        Records of DS1 to train on, all of them by default; or `arrhythmia.mitdb.ALL`.
     verbose : bool
         Print what has been done.
 
@@ -62,10 +62,10 @@ def train(
     Raises
     ------
     InputError
-        If a record of DS2 or a paced one is among the names.
+        If a record of DS2 or a paced one is among the names, and they are not all records.
     """
     not_allowed = [name for name in names if Path(name).stem in DS2 + PACED]
-    if not_allowed:
+    if not_allowed and tuple(names) != ALL:
         raise InputError(
             f"records to train on must be of DS1, got {', '.join(not_allowed)} (DS2 or paced)"
         )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from arrhythmia.classifier import Classifier
 from arrhythmia.errors import InputError
-from arrhythmia.mitdb import DS1, FOLDS
+from arrhythmia.mitdb import ALL, ALL_FOLDS, DS1, FOLDS
 from arrhythmia.model_settings import ModelSettings, read_settings
 from arrhythmia.predictions import scored_table
 from arrhythmia.records import read_record
@@ -62,7 +62,7 @@ def out_of_fold(
 def predict_folds(
     data_dir: str | Path | None, model: ModelSettings, folder: str | Path | None = None
 ) -> pd.DataFrame:
-    """Out-of-fold predictions for all of DS1 with the settings of a saved model.
+    """Out-of-fold predictions for all training records with the settings of a saved model.
 
     Classifiers of the folds that are there already, trained with these settings on the same
     records, are not trained again.
@@ -80,14 +80,21 @@ def predict_folds(
     Returns
     -------
     pandas.DataFrame
-        See `arrhythmia.predictions.scored_table`; records in the order of DS1.
+        See `arrhythmia.predictions.scored_table`; records in the order of the training.
     """
     tables = {}
-    for fold, classifier in zip(FOLDS, _of_folds(data_dir, model, folder), strict=True):
+    folds = folds_of(model)
+    for fold, classifier in zip(folds, _of_folds(data_dir, model, folder), strict=True):
         for name in fold:
             beats = classifier.find_beats(read_record(name, data_dir), source="atr")
             tables[name] = scored_table(beats, classifier.probabilities(beats))
-    return pd.concat([tables[name] for name in DS1], ignore_index=True)
+    names = [name for name in ALL if name in tables]
+    return pd.concat([tables[name] for name in names], ignore_index=True)
+
+
+def folds_of(model: ModelSettings) -> tuple[tuple[str, ...], ...]:
+    """Folds of the records that a model was trained on: DS1, or all."""
+    return ALL_FOLDS if set(model.training.get("records", ())) == set(ALL) else FOLDS
 
 
 def _of_folds(
@@ -95,14 +102,15 @@ def _of_folds(
 ) -> Iterator[Classifier]:
     """Classifier of each fold: the saved one where it fits, else trained now."""
     settings, records = TrainingSettings.from_dict(model.training), {}
-    for number, fold in enumerate(FOLDS, 1):
+    every, folds = list(ALL if folds_of(model) == ALL_FOLDS else DS1), folds_of(model)
+    for number, fold in enumerate(folds, 1):
         place = None if folder is None else Path(f"{folder}-fold{number}")
-        names = [name for name in DS1 if name not in fold]
+        names = [name for name in every if name not in fold]
         if place is not None and _fits(place, model, names):
             print(f"fold {number}: '{place}' is there already", flush=True)
             yield Classifier.load(place)
             continue
-        records = records or prepare_records(DS1, data_dir, model.beats)
+        records = records or prepare_records(every, data_dir, model.beats)
         trained = out_of_fold(records, model.beats, settings, model.seed, [fold], verbose=True)
         (classifier,) = trained
         classifier.settings = replace(classifier.settings, templates=model.templates)

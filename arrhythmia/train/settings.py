@@ -14,6 +14,9 @@ MECHANISMS: Final = (
 )  # fmt: skip
 """What can be done to a stretch of a simulated record, in the order in which it is drawn."""
 
+ALL_MEMBERS: Final = 2
+"""Networks of model ``all``: it has four times the records of ``ds1``, so training takes longer."""
+
 
 @dataclass(frozen=True)
 class SimulationSettings:

@@ -116,12 +116,17 @@ def test_a_far_beat_is_called_so(make_record: MakeRecord, tmp_path: Path) -> Non
     assert "from the place asked for" not in notes(1.5)
 
 
-@pytest.mark.parametrize("trained_on", [(), ("100", "syn"), ("100", "101")])
-def test_a_record_of_the_training_data_is_called_so(records: Path, trained_on: tuple) -> None:
+@pytest.mark.parametrize("trained_on", [(), ("100", "233"), ("100", "101")])
+def test_a_record_of_the_training_data_is_called_so(
+    trained_on: tuple, tmp_path: Path, make_record: MakeRecord
+) -> None:
     settings = replace(SETTINGS, training={"records": trained_on} if trained_on else {})
-    notes = choose_beat(records / "syn", Place(), settings).notes
-    wanted = ("record syn was in the training data of this model",) if "syn" in trained_on else ()
-    assert notes == wanted
+    words = ("record 233 was in the training data of this model",)
+    of_mitdb = make_record(tmp_path / "mitdb", "233", symbols="N" * 20)
+    notes = choose_beat(of_mitdb, Place(), settings).notes
+    assert notes == (words if "233" in trained_on else ())
+    another = make_record(tmp_path / "mine", "233", symbols="N" * 20)
+    assert choose_beat(another, Place(), settings).notes == ()  # only called like it
 
 
 def test_the_excerpt_can_be_named() -> None:

@@ -15,7 +15,7 @@ from train.tiny import BEATS, RUN, TINY, first_beats, run_scores, step_by_step
 
 from arrhythmia.backend import keras
 from arrhythmia.labels import BEAT_CLASSES
-from arrhythmia.mitdb import DS2, PACED
+from arrhythmia.mitdb import ALL, DS2, PACED
 from arrhythmia.model import build_network
 from arrhythmia.sequences import RR_INPUTS
 from arrhythmia.train import fit as module
@@ -37,6 +37,11 @@ def test_no_record_of_ds2_and_no_paced_one_is_trained_on(
     text = error_line(lambda: train(tmp_path, TINY, names=("101", name), verbose=False))
     assert text.startswith("records to train on must be of DS1, got")
     assert name in text
+
+
+def test_all_records_may_be_trained_on_together(tmp_path: Path) -> None:
+    text = error_line(lambda: train(tmp_path, TINY, names=ALL, verbose=False))
+    assert "no record '101'" in text  # and not that they must be of DS1
 
 
 # --- priors ---------------------------------------------------------------------------------

@@ -139,7 +139,7 @@ def test_a_paced_beat_is_told_as_such() -> None:
     assert assessment.refer[0]
 
 
-@pytest.mark.parametrize(("sinus", "refer"), [(0.4, True), (0.6, False), (float("nan"), False)])
+@pytest.mark.parametrize(("sinus", "refer"), [(0.7, True), (0.9, False), (float("nan"), False)])
 def test_where_no_beat_is_of_sinus_origin_every_beat_is_referred(sinus: float, refer: bool) -> None:
     assessment = SIMPLE.judge(row(N=1.0), np.array([1.0]), np.array([0]), sinus)
     assert assessment.reasons == [NO_SINUS if refer else ""]
