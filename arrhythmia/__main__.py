@@ -96,17 +96,17 @@ def train(options: argparse.Namespace) -> None:
     folder = MODELS_FOLDER / options.name
     with whole_folder(folder):
         pass  # says now, not after the training, that the folder cannot be written
-    from arrhythmia.mitdb import ALL, DS1
+    from arrhythmia.mitdb import ALL
     from arrhythmia.train.fit import train as train_on
     from arrhythmia.train.settings import ALL_MEMBERS, TrainingSettings
 
     settings = TrainingSettings()
     if options.epochs:
         settings = replace(settings, epochs=options.epochs)
-    names = ALL if options.records == "all" else DS1
-    if names == ALL:
-        settings = replace(settings, members=ALL_MEMBERS)
-    classifier, history = train_on(options.data_dir, settings, options.seed, names)
+    which = {}  # DS1
+    if options.records == "all":
+        settings, which = replace(settings, members=ALL_MEMBERS), {"names": ALL}
+    classifier, history = train_on(options.data_dir, settings, options.seed, **which)
     classifier.save(folder, history.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     print(f"saved in '{folder}'; next: {PROG} evaluate --model {folder}")
 

@@ -26,8 +26,8 @@ LARGEST: Final = 8.0
 ALIKE: Final = 0.9
 """A group is of the shape of another from this correlation of their medians on."""
 LIKELY: Final = 0.75
-"""The typical beat, or a group, is nearly as likely of sinus origin as the likeliest group from this
-part of its probability on."""
+"""The typical beat, or a group, is nearly as likely of sinus origin as the likeliest group is from
+this part of its probability on."""
 SHAPE_S: Final = (0.15, 0.30)
 """Seconds before and after the centre of the QRS whose shape is compared."""
 QRS_S: Final = (0.15, 0.20)

@@ -61,7 +61,7 @@ def evaluate_model(
     """
     folder = Path(folder)
     trained_on = read_settings(folder).training.get("records", ())
-    if not set(names).isdisjoint(trained_on):
+    if set(names) & set(trained_on) & set(DS2):
         raise InputError(
             f"model '{folder}' was trained on DS2, which is no test for it: "
             "'evaluate --folds' leaves out each record in turn"

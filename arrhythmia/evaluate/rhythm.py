@@ -73,7 +73,7 @@ def score_rhythm(
     ----------
     classifier : Classifier
     records : iterable of Record
-        With reference annotation.
+        With reference annotation. Those without rhythm marks (svdb) do not count.
     table : pandas.DataFrame
         Predictions of their beats, see `arrhythmia.predictions.scored_table`.
 
@@ -85,6 +85,8 @@ def score_rhythm(
     """
     total = {kind: np.zeros(3) for kind in MARKS}
     for record in records:
+        if not (record.annotation.symbol == "+").any():
+            continue
         rows = table[table["record"] == record.name]
         called = rows["predicted"].map(BEAT_CLASSES.index).to_numpy()
         assessable = rows["assessable"].to_numpy(bool) if "assessable" in rows else None
