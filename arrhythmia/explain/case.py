@@ -246,7 +246,9 @@ class Case:
     @property
     def sentence(self) -> str:
         """What was measured of the beat, in a sentence."""
-        return wording.sentence(self.reasons) if self.assessable else wording.NO_CLASS
+        if not self.assessable:
+            return wording.no_class(self.refer_reason)
+        return wording.sentence(self.reasons)
 
     @property
     def sentences(self) -> list[str]:

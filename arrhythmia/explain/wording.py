@@ -19,6 +19,9 @@ NOT_CALIBRATED: Final = (
     "The probability is not calibrated: run 'python -m arrhythmia calibrate' for this model."
 )
 NO_CLASS: Final = "The signal cannot be read at this beat, so no class is given and none explained."
+PACED_NO_CLASS: Final = (
+    "The heart is paced. Paced beats were in no training: no class is given and none explained."
+)
 
 WHAT_IF: Final = "What if (the beat judged by itself)"
 ALONE: Final = "Judged by itself: so few beats are not judged together."
@@ -66,6 +69,11 @@ def headline(called: str, probability: float, assessable: bool, refer_reason: st
     if not assessable:
         return refer_reason[0].upper() + refer_reason[1:]
     return f"{called} – {CLASS_NAMES[called]}, p {chance(probability)}"
+
+
+def no_class(refer_reason: str) -> str:
+    """Why no class is given."""
+    return PACED_NO_CLASS if refer_reason.startswith("paced") else NO_CLASS
 
 
 def reference_words(symbol: str) -> str:

@@ -17,6 +17,7 @@ from arrhythmia.explain.wording import (
     evidence_line,
     evidence_words,
     headline,
+    no_class,
     reference_words,
     rr_values,
     sentence,
@@ -109,6 +110,11 @@ def test_the_headline_of_a_beat_that_cannot_be_read_names_no_class() -> None:
     assert (
         headline("V", 0.98, False, "not assessable: a flat line") == "Not assessable: a flat line"
     )
+
+
+def test_a_paced_beat_is_told_from_one_that_cannot_be_read() -> None:
+    assert "paced" in no_class("paced: not assessed")
+    assert "cannot be read" in no_class("not assessable: a flat line")
 
 
 def test_a_set_without_the_class_called_is_explained() -> None:
