@@ -14,7 +14,8 @@ from arrhythmia.explain.case import Case, explain_beat
 from arrhythmia.explain.explanation import DEFAULT_METHOD
 from arrhythmia.predictions import record_table
 from arrhythmia.records import Record
-from arrhythmia.rhythm import Event, find_events
+from arrhythmia.rhythm import Event, active_before, find_events
+from arrhythmia.signals import filtered_lead
 from arrhythmia.trust.confidence import Confidence, is_calibrated
 from arrhythmia.trust.quality import find_problems_of_record
 
@@ -125,7 +126,9 @@ class Classifier(trunk.Classifier):
         if self.confidence is not None:
             problems = find_problems_of_record(record, beats, self.settings.beats)
             assessable = problems == 0
-        events = find_events(beats, probabilities.argmax(axis=1), assessable)
+        signal = filtered_lead(record.lead(beats.lead), self.settings.beats)
+        active = active_before(signal, record.fs, beats.centers)
+        events = find_events(beats, probabilities.argmax(axis=1), assessable, active)
         table = _event_table(events)
         table.attrs["notes"] = (*record.notes, *beats.notes)
         return table

@@ -24,9 +24,11 @@ IDIOVENTRICULAR: Final = "idioventricular rhythm"
 BIGEMINY: Final = "bigeminy"
 TRIGEMINY: Final = "trigeminy"
 PAUSE: Final = "pause"
+NO_BEATS: Final = "no countable beats"
 NOT_ASSESSABLE: Final = "not assessable"
 KINDS: Final = (
-    FIBRILLATION, SVT, VT, IDIOVENTRICULAR, BIGEMINY, TRIGEMINY, PAUSE, NOT_ASSESSABLE,
+    FIBRILLATION, SVT, VT, IDIOVENTRICULAR, BIGEMINY, TRIGEMINY, PAUSE, NO_BEATS,
+    NOT_ASSESSABLE,
 )  # fmt: skip
 
 AROUND: Final = 41
@@ -45,7 +47,12 @@ TACHYCARDIA_PER_MIN: Final = 100.0
 TURNS: Final = 3
 """So often must an ectopic beat and its one or two normal beats follow each other."""
 PAUSE_S: Final = 2.0
-"""An RR interval of this length or more is a pause."""
+"""An RR interval of this length or more is a pause …"""
+ACTIVE: Final = 0.3
+"""… if the line between, nine tenths of it, moves by no more than this part of a QRS's height. In
+the flutter of record 207 it moves by .7 and more, in the pauses of DS1 by .2 at most."""
+AFTER_S, BEFORE_S, QRS_S = 0.6, 0.4, 0.08
+"""Seconds after a QRS and before the next that do not count, and half the width of a QRS."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,7 @@ class Event:
     start_s, end_s : float
         Seconds from the start of the record: centres of the QRS of these beats.
     rate : float
-        Beats per minute in it; NaN of a single beat.
+        Beats per minute in it; NaN of a single beat, and of a gap between two.
     of : str
         ``"V"`` or ``"S"`` where it is made of such beats, else empty.
     """
@@ -90,7 +97,10 @@ class Event:
 
 
 def find_events(
-    beats: Beats, called: np.ndarray, assessable: np.ndarray | None = None
+    beats: Beats,
+    called: np.ndarray,
+    assessable: np.ndarray | None = None,
+    active: np.ndarray | None = None,
 ) -> list[Event]:
     """Stretches of rhythms of a record, in order of time.
 
@@ -102,6 +112,8 @@ def find_events(
         Class of each beat, as its place in `arrhythmia.labels.BEAT_CLASSES`.
     assessable : ndarray of bool, shape (beats,), optional
         Where the signal can be read; by default everywhere. Beats elsewhere are in no rhythm.
+    active : ndarray of bool, shape (beats,), optional
+        See `active_before`; what looks like a pause is none there.
     """
     readable = np.ones(len(beats), bool) if assessable is None else np.asarray(assessable)
     events = [
@@ -113,6 +125,7 @@ def find_events(
         for part in _stretches(fibrillating)
         if part.stop - part.start >= FEWEST_FIBRILLATING
     ]
+    gaps = beats.rr_pre >= PAUSE_S
     ventricular = np.isin(called, (V, E)) & readable
     supraventricular = (called == S) & readable
     events += _runs(beats, ventricular, "V") + _runs(beats, supraventricular, "S")
@@ -120,11 +133,46 @@ def find_events(
         for kind, period in ((BIGEMINY, 2), (TRIGEMINY, 3)):
             events += [
                 _event(beats, kind, first, last, of)
-                for first, last in _in_turns(ectopic, readable, period)
+                for first, last in _in_turns(ectopic, readable & ~gaps, period)
             ]
-    gaps = (beats.rr_pre >= PAUSE_S) & readable & np.append(False, readable[:-1])
-    events += [_event(beats, PAUSE, beat - 1, beat) for beat in np.flatnonzero(gaps)]
+    gaps &= readable & np.append(False, readable[:-1])
+    for beat in np.flatnonzero(gaps):
+        hidden = active is not None and active[beat]
+        events.append(_event(beats, NO_BEATS if hidden else PAUSE, beat - 1, beat))
     return sorted(events, key=lambda event: (event.first, event.last, event.kind))
+
+
+def active_before(signal: np.ndarray, fs: float, centers: np.ndarray) -> np.ndarray:
+    """Whether the signal before each beat moves nearly as much as the beats themselves do.
+
+    In a pause the line is nearly flat. Where it moves on without beats there is ventricular flutter
+    or fibrillation, or beats that were not detected.
+
+    Parameters
+    ----------
+    signal : ndarray, shape (samples,)
+        Filtered.
+    fs : float
+        Hz.
+    centers : ndarray of float, shape (beats,)
+        Of the QRS, in seconds.
+
+    Returns
+    -------
+    ndarray of bool, shape (beats,)
+        False where the interval is shorter than `PAUSE_S`.
+    """
+    active = np.zeros(len(centers), dtype=bool)
+    reach = round(QRS_S * fs)
+    places = np.clip(np.rint(centers * fs).astype(int), reach, len(signal) - reach - 1)
+    around = signal[places[:, None] + np.arange(-reach, reach + 1)]
+    height = float(np.median(np.ptp(around, axis=1)))
+    for beat in np.flatnonzero(np.diff(centers, prepend=centers[:1]) >= PAUSE_S):
+        first, last = centers[beat - 1] + AFTER_S, centers[beat] - BEFORE_S
+        between = signal[round(first * fs) : round(last * fs)]
+        low, high = np.percentile(between, [5, 95])
+        active[beat] = high - low > ACTIVE * height
+    return active
 
 
 def in_fibrillation(beats: Beats, called: np.ndarray) -> np.ndarray:
@@ -163,7 +211,8 @@ def _stretches(inside: np.ndarray) -> list[slice]:
 
 def _event(beats: Beats, kind: str, first: int, last: int, of: str = "") -> Event:
     start, end = float(beats.centers[first]), float(beats.centers[last])
-    rate = 60 * (last - first) / (end - start) if end > start else float("nan")
+    told = end > start and kind not in (PAUSE, NO_BEATS)
+    rate = 60 * (last - first) / (end - start) if told else float("nan")
     return Event(kind, int(first), int(last), start, end, rate, of)
 
 

@@ -17,12 +17,14 @@ from arrhythmia.rhythm import (
     FIBRILLATION,
     IDIOVENTRICULAR,
     KINDS,
+    NO_BEATS,
     NOT_ASSESSABLE,
     PAUSE,
     SVT,
     TRIGEMINY,
     VT,
     Event,
+    active_before,
     find_events,
     in_fibrillation,
 )
@@ -109,6 +111,33 @@ def test_a_pause_is_told_with_its_length(plain: Beats) -> None:
     (event,) = find_events(at(plain, rr), called("N" * BEATS))
     assert (event.kind, event.first, event.last) == (PAUSE, 59, 60)
     assert event.name == "pause of 2.4 s"
+
+
+def test_a_gap_in_which_the_signal_moves_on_is_no_pause(plain: Beats) -> None:
+    rr = steady()
+    rr[59] = 4.0
+    active = np.zeros(BEATS, bool)
+    active[60] = True
+    (event,) = find_events(at(plain, rr), called("N" * BEATS), None, active)
+    assert (event.kind, event.first, event.last) == (NO_BEATS, 59, 60)
+
+
+@pytest.mark.parametrize(("height", "moves"), [(0.02, False), (0.8, True)])
+def test_the_line_in_a_pause_is_flat_and_in_flutter_it_is_not(height: float, moves: bool) -> None:
+    fs, centers = 100.0, np.array([1.0, 2.0, 3.0, 8.0, 9.0])
+    seconds = np.arange(1000) / fs
+    signal = np.sum([np.exp(-(((seconds - c) / 0.02) ** 2)) for c in centers], axis=0)
+    gap = (seconds > 3.2) & (seconds < 7.8)
+    signal[gap] += height / 2 * np.sin(2 * np.pi * 4 * seconds[gap])
+    np.testing.assert_array_equal(active_before(signal, fs, centers), [0, 0, 0, moves, 0])
+
+
+def test_no_turn_reaches_over_a_pause(plain: Beats) -> None:
+    rr = steady()
+    rr[34] = 4.0
+    letters = ("N" * 30 + "NV" * 4).ljust(BEATS, "N")
+    events = find_events(at(plain, rr), called(letters))
+    assert [event.kind for event in events] == [PAUSE]
 
 
 def test_a_stretch_that_cannot_be_read_is_no_rhythm(plain: Beats) -> None:
