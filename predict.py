@@ -60,8 +60,8 @@ def predict(options: argparse.Namespace) -> None:
     else:
         os.environ["MPLBACKEND"] = "Agg"  # no display is needed to write a file
 
-    from arrhythmia.explain.case import explain_beat
     from arrhythmia.explain.figure import draw_case, save_figure
+    from arrhythmia.explain.gather import explain_beat
     from arrhythmia.explain.summary import as_dict, as_text
     from arrhythmia.interface import Classifier
 

@@ -131,21 +131,19 @@ def evaluate(options: argparse.Namespace) -> None:
     settings = read_settings(options.model)
     require_database(options.data_dir)
     if options.folds:
-        from arrhythmia.classifier import Classifier
         from arrhythmia.evaluate.report import write_results
         from arrhythmia.evaluate.rhythm import score_rhythm
+        from arrhythmia.evaluate.scores import decisions_table
         from arrhythmia.mitdb import DS1
-        from arrhythmia.records import read_record
-        from arrhythmia.train.folds import predict_folds
+        from arrhythmia.train.folds import decide_folds
 
-        predictions = predict_folds(options.data_dir, settings, options.model)
-        names = predictions["record"].unique()
-        records = [read_record(str(name), options.data_dir) for name in names]
-        rhythm = score_rhythm(Classifier.load(options.model), records, predictions)
+        decided = decide_folds(options.data_dir, settings, options.model)
+        rhythm = score_rhythm(decided, settings.beats)
+        predictions = decisions_table(decided)
         figures = write_results(options.model, predictions, "folds_", {"rhythm": rhythm})
         by_folds = "by record-wise cross-validation"
         title = f"DS1 {by_folds} (DS2 is not used)"
-        if len(names) > len(DS1):
+        if len(decided) > len(DS1):
             title = f"mitdb without paced records, and svdb 800 to 855, {by_folds}"
     else:
         from arrhythmia.evaluate.report import evaluate_model

@@ -13,6 +13,7 @@ from arrhythmia.beats import Beats, find_beats
 from arrhythmia.errors import InputError
 from arrhythmia.files import CLONE, IS_CLONE, compress_archive, shipped, whole_folder
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.leads import LeadShares, join_leads, lead_shares
 from arrhythmia.model_settings import ModelSettings, read_settings
 from arrhythmia.records import Record
 from arrhythmia.sequences import CHANNELS, RR_INPUTS, Inputs, covering_runs, network_inputs
@@ -45,14 +46,20 @@ class Decision:
     probabilities : ndarray of float, shape (beats, 5)
         In the order of `arrhythmia.labels.BEAT_CLASSES`.
     by_itself : ndarray of float, shape (beats, 5)
-        What the network says of each beat and its neighbours.
+        What the network says of each beat and its neighbours in all leads.
     templates : Templates or None
         The groups that were judged together; None where each beat was judged by itself.
+    by_lead : ndarray of float, shape (leads, beats, 5)
+        What the network says of each beat and its neighbours in each lead.
+    shares : LeadShares
+        How much each lead counts.
     """
 
     probabilities: np.ndarray
     by_itself: np.ndarray
     templates: Templates | None
+    by_lead: np.ndarray
+    shares: LeadShares
 
 
 def only(probabilities: np.ndarray, wanted: np.ndarray | None) -> np.ndarray:
@@ -159,7 +166,7 @@ class Classifier:
         record : Record
             At any sampling rate.
         lead : str, optional
-            Name of the lead; by default MLII, or the first ECG lead.
+            Name of the only lead to read; by default all ECG leads are read.
         source : str, optional
             ``"atr"`` for the R peaks of the annotation, ``"detect"`` to detect them; by default
             the annotation where there is one.
@@ -221,7 +228,7 @@ class Classifier:
         return self._halves
 
     def decide(self, beats: Beats, wanted: np.ndarray | None = None) -> Decision:
-        """Classify the beats of a record, each by itself and together with its template.
+        """Classify the beats of a record: in each lead, in all leads, and with their templates.
 
         Parameters
         ----------
@@ -230,13 +237,16 @@ class Classifier:
         wanted : ndarray of int, optional
             Only these beats need be known, which saves time where each is judged by itself.
         """
-        settings = self.settings.templates
-        if settings is None or len(beats) < FEWEST_BEATS:
-            by_itself = self.network_probabilities(beats, wanted)
-            return Decision(by_itself, by_itself, None)
-        by_itself = self.network_probabilities(beats)
-        templates = find_templates(beats, settings).split(by_itself)
-        return Decision(with_templates(by_itself, templates, settings), by_itself, templates)
+        settings, templates = self.settings.templates, None
+        together = settings is not None and len(beats) >= FEWEST_BEATS
+        wanted = None if together else wanted
+        by_lead = np.stack([self.network_probabilities(lead, wanted) for lead in beats.in_leads])
+        shares = lead_shares(beats, self.settings.beats)
+        by_itself = probabilities = join_leads(by_lead, shares)
+        if together:
+            templates = find_templates(beats, settings).split(by_itself)
+            probabilities = with_templates(by_itself, templates, settings)
+        return Decision(probabilities, by_itself, templates, by_lead, shares)
 
     def probabilities(self, beats: Beats, wanted: np.ndarray | None = None) -> np.ndarray:
         """Probability of every class for every beat, as `decide` gives them.
@@ -256,7 +266,7 @@ class Classifier:
         return only(self.decide(beats, wanted).probabilities, wanted)
 
     def network_probabilities(self, beats: Beats, wanted: np.ndarray | None = None) -> np.ndarray:
-        """Probability of every class for every beat by itself, as the network gives it.
+        """Probability of every class for every beat in one lead, as the network gives it.
 
         Beats are read in runs that overlap; a beat's probabilities are averaged over the runs
         that hold it, with more weight where it stands near the middle.

@@ -15,11 +15,11 @@ from arrhythmia.beats import (
     cut_beats,
     cut_segments,
     find_beats,
-    p_wave_similarity,
     prepare_lead,
 )
 from arrhythmia.labels import class_numbers
 from arrhythmia.origin import typical_beat
+from arrhythmia.p_wave import p_wave_similarity
 from arrhythmia.r_peaks import ANNOTATED, DETECTED, GIVEN, RPeaks, locate_beats, reference_beats
 from arrhythmia.records import Record, read_excerpt, read_record
 from arrhythmia.rr import mean_rr, median_around, rr_intervals

@@ -21,9 +21,9 @@ from arrhythmia.classifier import MODELS_FOLDER, Classifier
 from arrhythmia.evaluate import ledger as ledgers
 from arrhythmia.evaluate.ledger import LEDGER_NAME, read_ledger
 from arrhythmia.evaluate.report import evaluate_model
+from arrhythmia.evaluate.scores import decide_reference_beats, decisions_table
 from arrhythmia.mitdb import DS2
 from arrhythmia.model_settings import model_digest
-from arrhythmia.predictions import scored_table
 from arrhythmia.records import read_record
 
 PROJECT = Path(commands.__file__).parent.parent
@@ -160,13 +160,12 @@ def folds(
     tiny_classifier: Classifier, synthetic_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> pd.DataFrame:
     """Predictions that cross-validation is said to have given."""
-    tables = []
-    for name in ("101", "106", "208", "207"):
-        beats = tiny_classifier.find_beats(read_record(name, synthetic_dir))
-        tables.append(scored_table(beats, tiny_classifier.probabilities(beats)))
-    table = pd.concat(tables, ignore_index=True)
-    monkeypatch.setattr("arrhythmia.train.folds.predict_folds", lambda *_: table)
-    return table
+    decided = [
+        decide_reference_beats(tiny_classifier, read_record(name, synthetic_dir))
+        for name in ("101", "106", "208", "207")
+    ]
+    monkeypatch.setattr("arrhythmia.train.folds.decide_folds", lambda *_: decided)
+    return decisions_table(decided)
 
 
 def test_evaluate_by_folds_leaves_ds2_alone(
@@ -201,16 +200,14 @@ def test_evaluate_by_folds_leaves_ds2_alone(
 def with_folds(model: Path, tiny_classifier: Classifier, synthetic_dir: Path) -> Path:
     """The small model as after ``evaluate --folds``: all folds are the same network."""
     names = tiny_classifier.settings.training["records"]
-    tables = []
     for number in range(4):
         others = [name for i, name in enumerate(names) if i % 4 != number]
         training = tiny_classifier.settings.training | {"records": others}
         settings = replace(tiny_classifier.settings, training=training)
         Classifier(tiny_classifier.network, settings).save(f"{model}-fold{number + 1}")
-    for name in names:
-        beats = tiny_classifier.find_beats(read_record(name, synthetic_dir))
-        tables.append(scored_table(beats, tiny_classifier.probabilities(beats)))
-    pd.concat(tables).to_csv(model / "folds_predictions.csv", index=False)
+    records = (read_record(name, synthetic_dir) for name in names)
+    table = decisions_table(decide_reference_beats(tiny_classifier, record) for record in records)
+    table.to_csv(model / "folds_predictions.csv", index=False)
     return model
 
 

@@ -86,6 +86,7 @@ def page_data(case: Case) -> dict:
     known_class = SYMBOL_CLASS.get(case.symbol, "no class")
     reference = f"{case.reference} (class {known_class})" if case.symbol else None
     reference_differs = case.assessable and bool(case.symbol) and known_class != case.called
+    said = (case.alike, case.in_leads)
     methods = dict.fromkeys(method for method, _ in case.explanations)
     return {
         "start": {"method": case.method, "class": case.target_class},
@@ -101,7 +102,7 @@ def page_data(case: Case) -> dict:
         "where": f"record {case.record.name} · lead {case.lead.name} · beat {case.beat} of "
         f"{len(case.beats)} (from 0) · {clock(case.seconds, 3)}",
         "probabilities": _probabilities(case),
-        "confidence": [*case.trust, *([case.alike] if case.alike and case.assessable else [])],
+        "confidence": [*case.trust, *(filter(None, said) if case.assessable else ())],
         "notes": list(case.notes),
         "disclaimer": DISCLAIMER,
         "parts": list(PARTS),

@@ -75,7 +75,7 @@ class Reasons:
     irregularity : float
         See `arrhythmia.sequences.irregularity`.
     p_wave_similarity : float
-        See `arrhythmia.beats.p_wave_similarity`.
+        See `arrhythmia.p_wave.p_wave_similarity`.
     move : Move
         What moving it in time does to its class.
     without_qrs, without_timing : float, optional

@@ -33,7 +33,7 @@ EARLY = (0.7, 1.3)
 STEADY_RR = 0.03
 """Irregularity of a steady rhythm."""
 WITH_P = 0.9
-"""P-wave similarity in sinus rhythm, see `arrhythmia.beats.p_wave_similarity`."""
+"""P-wave similarity in sinus rhythm, see `arrhythmia.p_wave.p_wave_similarity`."""
 
 
 @dataclass(frozen=True)

@@ -168,6 +168,36 @@ def template_words(beats: int, like_it: int, called: str, by_itself: str, own: f
     return f"{words}."
 
 
+def lead_words(called: str, said: dict[str, float]) -> str:
+    """What the leads say of the class called; empty where one was read.
+
+    Such as ``Lead V1 says most: p(V) 0.98; 0.61 in MLII.``
+
+    Parameters
+    ----------
+    called : str
+        Class given.
+    said : dict
+        Lead to the probability that it gives this class, the one that says most first.
+    """
+    (first, most), *others = said.items()
+    if not others:
+        return ""
+    if len(others) == 1:
+        rest = f"{_plain(others[0][1])} in {others[0][0]}"
+    else:
+        values = [value for _, value in others]
+        rest = f"{_plain(min(values))} to {_plain(max(values))} in the {len(others)} other leads"
+    return f"Lead {first} says most: p({called}) {_plain(most)}; {rest}."
+
+
+def _plain(probability: float) -> str:
+    """A probability inside a sentence, no certainty."""
+    if probability >= 0.995:
+        return "over 0.99"
+    return "under 0.01" if probability < 0.005 else f"{probability:.2f}"
+
+
 def evidence_words(explanation: Explanation) -> str:
     """Where the evidence lies: ``QRS 65 %, time of arrival 12 % (rhythm in all 20 %)``."""
     percent = {part: value for part, value in explanation.percent.items() if value >= 1}
@@ -178,11 +208,12 @@ def evidence_words(explanation: Explanation) -> str:
     return f"{named} (rhythm in all {explanation.shares['rhythm']:.0f} %)"
 
 
-def evidence_line(explanation: Explanation) -> str:
-    """`evidence_words` with the class and the method."""
+def evidence_line(explanation: Explanation, lead: str = "") -> str:
+    """`evidence_words` with the class, the method, and the lead where there are several."""
+    where = f" in lead {lead}" if lead else ""
     method = METHOD_NAMES[explanation.method]
     words = evidence_words(explanation)
-    return f"Evidence for {explanation.target_class} ({method}): {words}."
+    return f"Evidence for {explanation.target_class}{where} ({method}): {words}."
 
 
 def shares_words(explanation: Explanation) -> str:
@@ -211,9 +242,10 @@ def what_if(reasons: Reasons) -> list[str]:
     return sentences
 
 
-def what_if_line(reasons: Reasons) -> str:
-    """`what_if` in one line."""
-    return f"{WHAT_IF}: {'; '.join(what_if(reasons))}."
+def what_if_line(reasons: Reasons, lead: str = "") -> str:
+    """`what_if` in one line, with the lead where there are several."""
+    where = f", in lead {lead} alone" if lead else ""
+    return f"{WHAT_IF}{where}: {'; '.join(what_if(reasons))}."
 
 
 def _move_words(move: Move, called: str) -> str:
