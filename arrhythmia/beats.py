@@ -167,13 +167,23 @@ def find_beats(
     InputError
         If the record cannot be used.
     """
+    beats = cut_record(record, settings, lead, source)
+    return with_sinus_template(beats, settings) if len(beats) < SHORT else beats
+
+
+def cut_record(
+    record: Record,
+    settings: BeatSettings,
+    lead: str | None = None,
+    source: str | None = None,
+) -> Beats:
+    """`find_beats`, with the typical beat as the template beat however short the record is."""
     chosen = record.lead(lead)
     r_peaks = locate_beats(record, chosen, settings, source)
     beats = cut_beats(prepare_lead(chosen, settings, r_peaks), settings)
     notes = (record.lead_notes(chosen) if lead is None else ()) + r_peaks.notes
     others = tuple(cut_other_leads(record, beats, settings)) if lead is None else ()
-    beats = replace(beats, notes=notes, others=others)
-    return with_sinus_template(beats, settings) if len(beats) < SHORT else beats
+    return replace(beats, notes=notes, others=others)
 
 
 def with_sinus_template(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from arrhythmia.cli import Parser, add_data_dir, add_model, run
 from arrhythmia.errors import InputError
-from arrhythmia.mitdb import require_database
+from arrhythmia.mitdb import DS1, require_database
 from studies.arms import STUDIES
 
 PROG = "python -m studies"
@@ -167,8 +167,9 @@ def leads(options: argparse.Namespace) -> None:
     """Print what each lead brings."""
     from studies.whole_records import format_leads, run_whole_records
 
+    model = _trained_on_ds1(options.model)
     with _results(options.again) as folder:
-        results = run_whole_records(Path(options.model), options.data_dir, folder, _tell)
+        results = run_whole_records(model, options.data_dir, folder, _tell)
     print(f"{QUESTIONS['leads']}\n\n{format_leads(results)}")
 
 
@@ -176,8 +177,9 @@ def templates(options: argparse.Namespace) -> None:
     """Print what templates, rhythm and a reader bring."""
     from studies.whole_records import format_templates, run_whole_records
 
+    model = _trained_on_ds1(options.model)
     with _results(options.again) as folder:
-        results = run_whole_records(Path(options.model), options.data_dir, folder, _tell)
+        results = run_whole_records(model, options.data_dir, folder, _tell)
     print(f"{QUESTIONS['templates']}\n\n{format_templates(results)}")
 
 
@@ -185,9 +187,22 @@ def pieces(options: argparse.Namespace) -> None:
     """Print how many ventricular beats are found in pieces of records."""
     from studies.pieces import format_pieces, run_pieces
 
+    model = _trained_on_ds1(options.model)
     with _results(options.again) as folder:
-        results = run_pieces(Path(options.model), options.data_dir, folder, _tell)
+        results = run_pieces(model, options.data_dir, folder, _tell)
     print(f"{QUESTIONS['pieces']}\n\n{format_pieces(results)}")
+
+
+def _trained_on_ds1(model: str) -> Path:
+    """Folder of a model whose test these studies are."""
+    from arrhythmia.model_settings import read_settings
+
+    if set(read_settings(model).training.get("records", ())) != set(DS1):
+        raise InputError(
+            f"model '{model}' was not trained on DS1 alone: svdb is no test for it, "
+            "give one that was, such as saved_models/ds1"
+        )
+    return Path(model)
 
 
 def _tell(text: str) -> None:

@@ -259,11 +259,15 @@ class Case:
         """Reasons in words, a line each, the most important first."""
         if not self.assessable:
             return [self.sentence]
-        lead = self.lead.name if len(self.said_by_leads) > 1 else ""
-        evidence = wording.evidence_line(self.explanation, lead)
-        what_if = wording.what_if_line(self.reasons, lead)
+        evidence = wording.evidence_line(self.explanation, self.lead_named)
+        what_if = wording.what_if_line(self.reasons, self.lead_named)
         lines = [self.sentence, self.alike, self.in_leads, evidence, what_if]
         return [line for line in lines if line]
+
+    @property
+    def lead_named(self) -> str:
+        """Name of the explained lead where several were read, else empty."""
+        return self.lead.name if len(self.said_by_leads) > 1 else ""
 
     @property
     def in_leads(self) -> str:

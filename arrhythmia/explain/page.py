@@ -31,12 +31,12 @@ from arrhythmia.explain.waves import WAVES
 from arrhythmia.explain.wording import (
     DISCLAIMER,
     RR_NAMES,
-    WHAT_IF,
     empty_words,
     evidence_words,
     rr_values,
     sentence,
     what_if,
+    what_if_title,
 )
 from arrhythmia.files import whole_file
 from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES, SYMBOL_CLASS
@@ -107,7 +107,7 @@ def page_data(case: Case) -> dict:
         "disclaimer": DISCLAIMER,
         "parts": list(PARTS),
         "waves": [WAVES[i] for i in explanation.waves.of_samples(len(explanation.samples))],
-        "what_if_title": WHAT_IF,
+        "what_if_title": what_if_title(case.lead_named),
         "reasons": {c: _reasons(case, r) for c, r in case.reasons_for.items()},
         "explanations": {
             m: {c: _evidence(e) for (k, c), e in case.explanations.items() if k == m}

@@ -244,8 +244,12 @@ def what_if(reasons: Reasons) -> list[str]:
 
 def what_if_line(reasons: Reasons, lead: str = "") -> str:
     """`what_if` in one line, with the lead where there are several."""
-    where = f", in lead {lead} alone" if lead else ""
-    return f"{WHAT_IF}{where}: {'; '.join(what_if(reasons))}."
+    return f"{what_if_title(lead)}: {'; '.join(what_if(reasons))}."
+
+
+def what_if_title(lead: str) -> str:
+    """Heading of `what_if`; the lead is named where there are several."""
+    return f"{WHAT_IF}, in lead {lead} alone" if lead else WHAT_IF
 
 
 def _move_words(move: Move, called: str) -> str:

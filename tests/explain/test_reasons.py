@@ -98,7 +98,7 @@ def test_what_timing_alone_decides_is_lost_without_it_and_not_without_the_qrs(
     beats: Beats,
 ) -> None:
     reasons = reasons_of(clock(0.8), beats, 12)
-    given = clock(0.8).probabilities(beats)[12, BEAT_CLASSES.index("S")]
+    given = clock(0.8).network_probabilities(beats)[12, BEAT_CLASSES.index("S")]
     assert reasons.without_timing < 0.5 < given
     assert reasons.without_qrs == pytest.approx(given, abs=1e-5)
     assert what_if(reasons)[2].startswith("with all beats on time p(S) would be 0.")
