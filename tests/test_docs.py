@@ -468,6 +468,8 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "ledger-S:19-23": lambda text: of_ledger(19, 23, "f1_S"),
     "ledger-mean:19-23": lambda text: of_ledger(19, 23, "mean_f1"),
     "ledger-mean:24-28": lambda text: of_ledger(24, 28, "mean_f1"),
+    "ledger-mean:29-33": lambda text: of_ledger(29, 33, "mean_f1"),
+    "ledger-mean:34-38": lambda text: of_ledger(34, 38, "mean_f1"),
     "folds": folds_sentence,
     "five-records": five_records_sentence,
     "comparison": comparison_table,
