@@ -15,6 +15,7 @@ from arrhythmia.origin import FEATURES, ORIGIN, shape_groups, typical_beat
 from arrhythmia.r_peaks import locate_beats
 from arrhythmia.records import read_record
 from arrhythmia.signals import BeatSettings
+from arrhythmia.templates import all_leads
 from arrhythmia.train.origin import fit_origin
 
 PLAIN = BeatSettings()
@@ -98,7 +99,7 @@ def test_the_weights_are_learnt_on_ds1(data_dir: Path) -> None:
 
 def test_groups_are_of_one_shape(tmp_path: Path, make_record: MakeRecord) -> None:
     beats = find_beats(read_record(make_record(tmp_path, symbols="NNVN" * 20, seed=2)), PLAIN)
-    every = np.stack([beats.segments, *beats.others], axis=1)
+    every = all_leads(beats)
     number = shape_groups(every, PLAIN)
     assert len(set(number)) > 1
     for group in set(number):

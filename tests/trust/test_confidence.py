@@ -183,7 +183,7 @@ def test_some_beats_are_assessed_as_all_are(
     confidence: Confidence, tiny_classifier: Classifier, synthetic_dir: Path
 ) -> None:
     record = spoil(read_record("106", synthetic_dir), "white noise", 20, 30)
-    beats = tiny_classifier.find_beats(record)
+    beats = tiny_classifier.find_beats(record, record.leads[0])
     of_all = confidence.assess(tiny_classifier, record, beats)
     wanted = np.array([2, 30, 31, 50])
     of_some = confidence.assess(tiny_classifier, record, beats, wanted)
