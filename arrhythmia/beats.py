@@ -179,7 +179,8 @@ def cut_record(
 ) -> Beats:
     """`find_beats`, with the typical beat as the template beat however short the record is."""
     chosen = record.lead(lead)
-    r_peaks = locate_beats(record, chosen, settings, source)
+    read = [chosen] if lead else [record.lead(name) for name in record.ecg_leads]
+    r_peaks = locate_beats(record, read, settings, source)
     beats = cut_beats(prepare_lead(chosen, settings, r_peaks), settings)
     notes = (record.lead_notes(chosen) if lead is None else ()) + r_peaks.notes
     others = tuple(cut_other_leads(record, beats, settings)) if lead is None else ()

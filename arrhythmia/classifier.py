@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from scipy.special import softmax
 
 from arrhythmia.beats import Beats, find_beats
 from arrhythmia.errors import InputError
 from arrhythmia.files import CLONE, IS_CLONE, compress_archive, shipped, whole_folder
+from arrhythmia.forward import Forward, input_shapes
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.leads import LeadShares, join_leads, lead_shares
 from arrhythmia.model_settings import ModelSettings, read_settings
@@ -33,8 +36,7 @@ OWN_MODEL: Final = shipped("saved_models/all")
 """The model for recordings of one's own, see `arrhythmia.which_model`."""
 
 RUNS_AT_ONCE: Final = 512
-"""Bounds memory for day-long recordings. Calling the network directly starts sooner than
-``predict``, which first traces it."""
+"""Bounds memory for day-long recordings."""
 
 
 @dataclass(frozen=True)
@@ -81,30 +83,26 @@ class Classifier:
         Preprocessing and facts of the training.
     members : sequence of Classifier
         Networks whose mean it gives, while it is in memory; `save` does not keep them.
-
-    Examples
-    --------
-    >>> from arrhythmia.classifier import Classifier
-    >>> from arrhythmia.records import read_excerpt
-    >>> classifier = Classifier.load()
-    >>> beats = classifier.find_beats(read_excerpt())
-    >>> classifier.probabilities(beats).shape[1]
-    5
     """
 
     def __init__(
-        self, network: keras.Model, settings: ModelSettings, members: Sequence[Classifier] = ()
+        self,
+        network: keras.Model | None,
+        settings: ModelSettings,
+        members: Sequence[Classifier] = (),
+        file: Path | None = None,
     ) -> None:
-        self.network = network
+        self._network = network
+        self._file = file
         self.settings = settings
         self.members = tuple(members)
-        self._forward = None
+        self._runner: Forward | None = None
         self._halves = None
         self._traced: list = []
 
     @classmethod
     def load(cls, folder: str | Path = DEFAULT_MODEL) -> Classifier:
-        """Load what `save` wrote.
+        """Load what `save` wrote; Keras is imported when ``network`` is asked for.
 
         Raises
         ------
@@ -112,27 +110,53 @@ class Classifier:
             If the folder is missing, incomplete, damaged or incompatible.
         """
         settings = read_settings(folder)
-        from arrhythmia.backend import keras
-
         file = Path(folder) / "model.keras"
+        classifier = cls(None, settings, file=file)
         try:
-            network = keras.saving.load_model(file, compile=False)
-        except Exception as error:  # Keras raises many kinds for a damaged or foreign file
-            reason = str(error).strip().split("\n")[0][:200]
-            raise InputError(
-                f"'{file}' cannot be loaded ({reason}): it is damaged or was saved by another "
-                f"version of Keras ({settings.versions.get('keras', 'unknown')})"
-            ) from error
+            shapes = input_shapes(file)
+            classifier._runner = Forward.read(file)
+        except (KeyError, ValueError, OSError, zipfile.BadZipFile, TypeError, IndexError):
+            shapes = classifier.network.input_shape  # tells what is wrong, or reads it
         wanted = [
             (None, settings.run, settings.beats.length, CHANNELS),
             (None, settings.run, len(RR_INPUTS)),
         ]
-        if network.input_shape != wanted:
+        if shapes != wanted:
             raise InputError(
-                f"'{file}' takes inputs of shape {network.input_shape}, its settings say {wanted}: "
+                f"'{file}' takes inputs of shape {shapes}, its settings say {wanted}: "
                 "it was saved by an incompatible version of this program"
             )
-        return cls(network, settings)
+        return classifier
+
+    @property
+    def network(self) -> keras.Model:
+        """The network as Keras knows it: for training and for gradients.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged or foreign.
+        """
+        if self._network is None:
+            from arrhythmia.backend import keras
+
+            try:
+                self._network = keras.saving.load_model(self._file, compile=False)
+            except Exception as error:  # Keras raises many kinds for a damaged or foreign file
+                reason = str(error).strip().split("\n")[0][:200]
+                raise InputError(
+                    f"'{self._file}' cannot be loaded ({reason}): it is damaged or was saved by "
+                    "another version of Keras "
+                    f"({self.settings.versions.get('keras', 'unknown')})"
+                ) from error
+        return self._network
+
+    @property
+    def runner(self) -> Forward:
+        """The network as it is run with NumPy."""
+        if self._runner is None:
+            self._runner = Forward.of(self.network)
+        return self._runner
 
     def save(self, folder: str | Path, history: str | None = None) -> None:
         """Write ``model.keras`` and ``settings.json``, whole or not at all.
@@ -301,19 +325,21 @@ class Classifier:
         inputs : Inputs
             Of all beats of a record.
         places : ndarray of int, shape (runs, run)
-            Which beats stand in each run.
 
         Returns
         -------
         ndarray of float, shape (runs, run, 5)
         """
-        if self._forward is None:
-            from arrhythmia.model import side_by_side
-
-            self._forward = side_by_side(self.network)
         parts = np.array_split(places, -(-len(places) // RUNS_AT_ONCE))
-        outputs = [
-            self._forward([inputs.segments[part], inputs.rr[part]], training=False)
-            for part in parts
-        ]
-        return np.concatenate(outputs)
+        return np.concatenate([self._of_runs(inputs, part) for part in parts])
+
+    def _of_runs(self, inputs: Inputs, places: np.ndarray) -> np.ndarray:
+        try:
+            runner = self.runner
+        except ValueError:  # a study's network
+            given = [inputs.segments[places], inputs.rr[places]]
+            return np.asarray(self.network(given, training=False))
+        needed, where = np.unique(places, return_inverse=True)
+        features = runner.features(inputs.segments[needed])
+        scores = runner.scores(features[where.reshape(places.shape)], inputs.rr[places])
+        return softmax(scores, axis=-1)

@@ -7,9 +7,12 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
-from arrhythmia.errors import InputError
+from arrhythmia.errors import InputError, SomeFailedError
+
+if TYPE_CHECKING:
+    from arrhythmia.records import Hints
 
 PROG: Final = "python -m arrhythmia"
 
@@ -38,7 +41,7 @@ def run(command: Callable[[], None], prog: str) -> int:
     Returns
     -------
     int
-        Exit code: 0, 2 for bad input, 130 when interrupted.
+        Exit code: 0, 2 for bad input, 3 where some recordings failed, 130 when interrupted.
     """
     try:
         command()
@@ -49,6 +52,9 @@ def run(command: Callable[[], None], prog: str) -> int:
     except InputError as error:
         print(f"{prog}: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except SomeFailedError as error:
+        print(f"{prog}: {error}", file=sys.stderr)
+        return 3
     except KeyboardInterrupt:
         print(f"\n{prog}: stopped", file=sys.stderr)
         return 130
@@ -91,9 +97,31 @@ def add_command(commands: argparse._SubParsersAction, name: str, text: str) -> P
     return parser
 
 
-def add_lead(parser: argparse.ArgumentParser) -> None:
-    """Add ``--lead``."""
-    parser.add_argument("--lead", help="name of the lead (default: MLII, or the first ECG lead)")
+def add_recording(parser: argparse.ArgumentParser) -> None:
+    """Add what tells how a recording is read: ``--lead``, ``--fs``, ``--units``, ``--data-dir``."""
+    parser.add_argument(
+        "--lead", help="name or number of the only lead to read (default: all ECG leads)"
+    )
+    parser.add_argument("--fs", metavar="HZ", type=float, help="rate, where the file says none")
+    parser.add_argument("--units", metavar="UNIT", help="mV, uV or V, where the file says none")
+    add_data_dir(parser)
+
+
+def hints_of(options: argparse.Namespace) -> Hints:
+    """What the user says of the file by ``--fs`` and ``--units``.
+
+    Raises
+    ------
+    InputError
+        If a rate is not above 0, or a unit is not known.
+    """
+    from arrhythmia.records import IN_MILLIVOLTS, Hints
+
+    if options.fs is not None and not 0 < options.fs < float("inf"):
+        raise InputError(f"--fs must be above 0, got {options.fs:g}")
+    if options.units is not None and options.units not in IN_MILLIVOLTS:
+        raise InputError(f"--units must be one of mV, uV, V, nV, got '{options.units}'")
+    return Hints(options.fs, options.units)
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:

@@ -6,3 +6,7 @@ class InputError(ValueError):
 
     The commands print the message and leave with exit code 2.
     """
+
+
+class SomeFailedError(Exception):
+    """Some of several recordings could not be used; the others were. Exit code 3."""

@@ -21,6 +21,7 @@ from arrhythmia.beats import Beats
 from arrhythmia.classifier import Decision
 from arrhythmia.errors import InputError
 from arrhythmia.files import whole_file
+from arrhythmia.formats import format_of
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.mitdb import find_record
 from arrhythmia.records import EXCERPT_NAME
@@ -165,7 +166,8 @@ def decisions_file(
     """
     if str(record) == EXCERPT_NAME:
         return Path(folder or ".") / f"{EXCERPT_NAME}{SUFFIX}"
-    place = find_record(record, data_dir)
+    known = Path(record).is_file() and format_of(Path(record)) != "wfdb"
+    place = Path(record).with_suffix("") if known else find_record(record, data_dir)
     return (place.parent if folder is None else Path(folder)) / f"{place.name}{SUFFIX}"
 
 

@@ -6,9 +6,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from arrhythmia.cli import PROG, add_command, add_data_dir, add_lead, add_model
-from arrhythmia.errors import InputError
+from arrhythmia.cli import PROG, add_command, add_model, add_recording, hints_of
+from arrhythmia.errors import InputError, SomeFailedError
 from arrhythmia.r_peaks import SOURCES
+
+RECORDING_SUFFIXES = (
+    ".edf", ".bdf", ".csv", ".tsv", ".txt", ".npy", ".npz", ".parquet", ".mat", ".dcm", ".xml",
+    ".scp", ".ecg", ".zip",
+)  # fmt: skip
+"""What a folder is searched for besides WFDB headers."""
 
 
 def add_record_commands(commands: argparse._SubParsersAction) -> None:
@@ -22,7 +28,7 @@ def _add_templates(commands: argparse._SubParsersAction) -> None:
     parser = add_command(
         commands, "templates", "group the beats of a recording, and name the groups"
     )
-    parser.add_argument("record", metavar="RECORD", help="e.g. 233 or a path")
+    parser.add_argument("record", metavar="RECORD", help="e.g. 233, or any file of an ECG")
     parser.add_argument(
         "--name",
         metavar="N=CLASS",
@@ -39,8 +45,7 @@ def _add_templates(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--csv", metavar="FILE.csv", help="also write the table")
     _add_decisions(parser)
     _add_r_peaks(parser)
-    add_lead(parser)
-    add_data_dir(parser)
+    add_recording(parser)
     add_model(parser, by_record=True)
     parser.set_defaults(command=templates)
 
@@ -73,7 +78,7 @@ def templates(options: argparse.Namespace) -> None:
 
     model, model_notes = choose_model(options.record, options.data_dir, options.model)
     settings = read_settings(model)
-    record = read_record(options.record, options.data_dir)
+    record = read_record(options.record, options.data_dir, hints=hints_of(options))
     beats = find_beats(record, settings.beats, options.lead, options.r_peaks)
     output = Path(options.output or f"templates_{record.name}.png")
     check_writable(output, ".png", "--output")
@@ -117,11 +122,10 @@ def _template_name(text: str) -> tuple[int, str]:
 
 def _add_events(commands: argparse._SubParsersAction) -> None:
     parser = add_command(commands, "events", "fibrillation, tachycardia, bigeminy, pauses, noise")
-    parser.add_argument("record", metavar="RECORD", help="e.g. 233 or a path")
+    parser.add_argument("record", metavar="RECORD", help="e.g. 233, or any file of an ECG")
     parser.add_argument("--csv", metavar="FILE.csv", help="also write them as a table")
     _add_r_peaks(parser)
-    add_lead(parser)
-    add_data_dir(parser)
+    add_recording(parser)
     add_model(parser, by_record=True)
     parser.set_defaults(command=events)
 
@@ -135,7 +139,7 @@ def events(options: argparse.Namespace) -> None:
 
     model, model_notes = choose_model(options.record, options.data_dir, options.model)
     read_settings(model)
-    record = read_record(options.record, options.data_dir)
+    record = read_record(options.record, options.data_dir, hints=hints_of(options))
     if options.csv:
         check_writable(options.csv, ".csv", "--csv")
     from arrhythmia.files import whole_file
@@ -152,26 +156,83 @@ def events(options: argparse.Namespace) -> None:
 
 def _add_annotate(commands: argparse._SubParsersAction) -> None:
     parser = add_command(commands, "annotate", "classify every beat of recordings")
-    parser.add_argument("records", nargs="+", metavar="RECORD", help="e.g. 233 or a path")
+    parser.add_argument(
+        "records", nargs="+", metavar="RECORD", help="e.g. 233, any file of an ECG, or a folder"
+    )
     _add_r_peaks(parser)
     _add_decisions(parser)
-    parser.add_argument("--output-dir", metavar="DIR", default=".", help="default: this folder")
-    add_lead(parser)
-    add_data_dir(parser)
+    parser.add_argument("--output-dir", metavar="DIR", help="default: the folder of each recording")
+    parser.add_argument("--report", action="store_true", help="also write RECORD.pdf")
+    parser.add_argument(
+        "--jobs", metavar="N", type=int, default=1, help="recordings at a time (default: 1)"
+    )
+    add_recording(parser)
     add_model(parser, by_record=True)
     parser.set_defaults(command=annotate)
 
 
 def annotate(options: argparse.Namespace) -> None:
-    """Write RECORD.ai for every record."""
+    """Write RECORD.ai, RECORD.beats.csv and RECORD.json for every record."""
+    if options.jobs < 1:
+        raise InputError(f"--jobs must be at least 1, got {options.jobs}")
+    from tqdm import tqdm
+
+    from arrhythmia.annotate import Annotated, Options
     from arrhythmia.annotate import annotate as annotate_records
 
-    written = annotate_records(
-        options.records, options.output_dir, options.model, options.data_dir, options.lead,
-        options.r_peaks, options.decisions,
-        note=lambda text: print(f"note: {text}", file=sys.stderr),
+    names = _recordings(options.records)
+    chosen = Options(
+        options.output_dir, options.model, options.data_dir, options.lead, options.r_peaks,
+        options.decisions, hints_of(options), options.report,
     )  # fmt: skip
-    for one in written:
-        counts = ", ".join(f"{beats} {c}" for c, beats in one.counts.items())
+    failed: list[Annotated] = []
+    done = annotate_records(names, chosen, options.jobs)
+    for one in tqdm(
+        done, total=len(names), unit="record", disable=None if len(names) > 1 else True
+    ):
+        for note in one.notes:
+            tqdm.write(f"note: {note}", file=sys.stderr)
+        if one.error:
+            failed.append(one)
+            continue
+        counts = ", ".join(f"{beats} {c}" for c, beats in one.counts.items()) or "none assessable"
         named = f"; {one.by_reader} named by a reader" if one.by_reader else ""
-        print(f"{one.file}: {sum(one.counts.values())} beats ({counts}){named}")
+        there = "; was there already" if one.was_there else ""
+        tqdm.write(f"{one.file}: {sum(one.counts.values())} beats ({counts}){named}{there}")
+    if failed and len(failed) == len(names) == 1:
+        raise InputError(failed[0].error)
+    for one in failed:
+        print(f"failed: {one.name}: {one.error}", file=sys.stderr)
+    if failed:
+        raise SomeFailedError(f"{len(failed)} of {len(names)} recordings failed, see above")
+
+
+def _recordings(given: list[str]) -> list[str]:
+    """Records as given; of a folder or a pattern those in it."""
+    names: list[str] = []
+    for name in given:
+        path = Path(name)
+        if path.is_dir():
+            found = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
+            headers = [p for p in found if p.suffix.lower() == ".hea"]
+            stems = {p.stem for p in headers}
+            others = [
+                p
+                for p in found
+                if p.suffix.lower() in RECORDING_SUFFIXES
+                and p.stem.removesuffix(".beats") not in stems
+                and not p.name.endswith(".beats.csv")
+            ]
+            if not headers and not others:
+                raise InputError(f"folder '{name}' holds no recording")
+            names += [str(p.with_suffix("")) for p in headers] + [str(p) for p in others]
+        elif any(c in name for c in "*?[") and not path.exists():
+            found = sorted(
+                map(str, Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
+            )
+            if not found:
+                raise InputError(f"no file is like '{name}'")
+            names += found
+        else:
+            names.append(name)
+    return list(dict.fromkeys(names))

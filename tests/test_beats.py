@@ -434,7 +434,7 @@ def test_real_fibrillation_has_no_p_wave_in_common(data_dir: Path) -> None:
 def test_the_excerpt_has_the_beats_that_are_detected_in_it() -> None:
     excerpt = read_excerpt()
     beats = find_beats(excerpt, SETTINGS)
-    peaks = locate_beats(excerpt, excerpt.lead(), SETTINGS)
+    peaks = locate_beats(excerpt, [excerpt.lead()], SETTINGS)
     np.testing.assert_array_equal(beats.sample, peaks.sample)
     assert beats.notes == peaks.notes
     assert np.median(np.abs(beats.centers - beats.sample / excerpt.fs)) < 0.02

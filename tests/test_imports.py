@@ -22,9 +22,9 @@ LONGEST = 350
 """Lines of a module."""
 
 TRUNK_ORDER = (
-    "labels", "svdb", "mitdb", "records", "signals", "r_peaks", "rr", "p_wave", "origin", "beats",
-    "leads", "sequences", "templates", "rhythm", "model_settings", "model", "classifier",
-    "predictions", "naming",
+    "labels", "svdb", "mitdb", "records", "signals", "detector", "r_peaks", "rr", "p_wave",
+    "origin", "beats", "leads", "sequences", "templates", "rhythm", "model_settings", "forward",
+    "model", "classifier", "predictions", "naming",
 )  # fmt: skip
 """The order of the data, in which the trunk is read; each imports only from those before it."""
 

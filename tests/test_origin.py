@@ -66,7 +66,7 @@ def test_in_ordinary_records_it_is_the_typical_beat(
 ) -> None:
     record = read_record(make_record(tmp_path, symbols="NNNNVNNNAN" * 8, seed=5))
     beats = find_beats(record, PLAIN)
-    prepared = prepare_lead(record.lead(), PLAIN, locate_beats(record, record.lead(), PLAIN))
+    prepared = prepare_lead(record.lead(), PLAIN, locate_beats(record, [record.lead()], PLAIN))
     typical = cut_beats(prepared, PLAIN).template_beat
     np.testing.assert_allclose(beats.template_beat, typical, atol=1e-5)
     assert beats.sinus > 0.5

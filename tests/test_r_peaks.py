@@ -44,7 +44,7 @@ def annotated(record: Record, *marks: tuple[int, str]) -> Record:
 
 
 def located(record: Record, source: str | None = None) -> RPeaks:
-    return locate_beats(record, record.lead(), SETTINGS, source)
+    return locate_beats(record, [record.lead()], SETTINGS, source)
 
 
 # --- annotated beats ------------------------------------------------------------------------
@@ -89,7 +89,7 @@ def test_the_annotation_is_taken_where_there_is_one(record: Record, source: str 
 def test_beats_are_detected_when_asked_for(record: Record) -> None:
     r_peaks = located(record, "detect")
     assert (r_peaks.source, r_peaks.notes) == (DETECTED, ())
-    np.testing.assert_array_equal(r_peaks.sample, detect_r_peaks(record.lead(), SETTINGS))
+    np.testing.assert_array_equal(r_peaks.sample, detect_r_peaks([record.lead()], SETTINGS))
     assert set(r_peaks.symbol) == {""}
     assert SOURCES == ("atr", "detect")
 
@@ -117,7 +117,7 @@ def test_a_recording_too_short_for_the_detector_is_named(record: Record, seconds
     """Below two seconds ``sleepecg`` fails, or finds other beats each time it is asked."""
     lead = record.lead()
     short = replace(lead, signal=lead.signal[: round(seconds * lead.fs)])
-    text = error_line(lambda: detect_r_peaks(short, SETTINGS))
+    text = error_line(lambda: detect_r_peaks([short], SETTINGS))
     assert f"'syn' lasts {seconds:.2f} s" in text
 
 
@@ -130,7 +130,7 @@ def test_no_beat_is_detected_without_an_ecg(
 ) -> None:
     lead = record.lead()
     spoiled = replace(lead, signal=spoil(lead.signal))
-    text = error_line(lambda: detect_r_peaks(spoiled, SETTINGS))
+    text = error_line(lambda: detect_r_peaks([spoiled], SETTINGS))
     assert "'syn'" in text
     assert word in text
 
@@ -153,7 +153,7 @@ def test_detected_beats_are_the_reference_beats(
 def test_polarity_and_units_do_not_matter_to_the_number_of_beats(record: Record, lead: str) -> None:
     chosen = record.lead(lead)
     for factor in (-1.0, 1000.0, 0.001):
-        found = detect_r_peaks(replace(chosen, signal=factor * chosen.signal), SETTINGS)
+        found = detect_r_peaks([replace(chosen, signal=factor * chosen.signal)], SETTINGS)
         assert len(found) == pytest.approx(len(SYMBOLS), abs=4)
 
 
@@ -180,4 +180,4 @@ def test_nearly_all_beats_of_the_training_records_are_detected(data_dir: Path) -
 def test_an_unknown_source_is_refused(tmp_path: Path, make_record: MakeRecord) -> None:
     record = read_record(make_record(tmp_path))
     with pytest.raises(InputError, match="one of atr, detect, got 'detected'"):
-        locate_beats(record, record.lead(), BeatSettings(), "detected")
+        locate_beats(record, [record.lead()], BeatSettings(), "detected")

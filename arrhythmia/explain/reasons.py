@@ -198,11 +198,11 @@ def _classes_when_moved(
     places, weights = places[holding], np.where(places[holding] == beat, weights[holding], 0.0)
     first, last = max(beat - AROUND, 0), min(beat + AROUND + 1, len(beats))
     rr_of_moves = np.array([_rr_when_moved(beats, beat, m, first, last) for m in moves])
-    shapes = np.asarray(classifier.describe(network_inputs(beats).segments[first:last]))
+    shapes = classifier.runner.features(network_inputs(beats).segments[first:last])
     runs = places - first
     described = np.tile(shapes[runs], (len(moves), 1, 1))
     rr = rr_of_moves[:, runs].reshape(-1, *rr_of_moves[:, runs].shape[2:])
-    probabilities = softmax(np.asarray(classifier.read(described, rr)), axis=-1)
+    probabilities = softmax(classifier.runner.scores(described, rr), axis=-1)
     probabilities = probabilities.reshape(len(moves), *places.shape, -1)
     return np.einsum("mrbc,rb->mc", probabilities, weights).argmax(axis=1)
 

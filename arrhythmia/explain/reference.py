@@ -199,11 +199,11 @@ def log_odds(classifier: Classifier, comparison: Comparison, kept: np.ndarray) -
     away = (comparison.segments - comparison.reference_segments)[comparison.here]
     variants = comparison.reference_segments[comparison.here] + variants[..., None] * away
     beats = np.concatenate([comparison.reference_segments, comparison.segments, variants])
-    features = np.asarray(classifier.describe(beats))
+    features = classifier.runner.features(beats)
     run = len(comparison.places)
     described = np.where(shapes[..., None] > 0.5, features[run : 2 * run], features[:run])
     described[:, comparison.here] = features[2 * run :][which.ravel()]
-    scores = np.asarray(classifier.read(described, comparison.timing(kept)))
+    scores = classifier.runner.scores(described, comparison.timing(kept))
     scores, target = scores[:, comparison.here], BEAT_CLASSES.index(comparison.target_class)
     others = np.delete(scores, target, axis=1)
     return scores[:, target] - np.logaddexp.reduce(others.astype(float), axis=1)

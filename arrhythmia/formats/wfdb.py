@@ -9,6 +9,7 @@ import numpy as np
 import wfdb
 
 from arrhythmia.errors import InputError
+from arrhythmia.formats.table import distinct
 from arrhythmia.records import Annotation, Record
 
 
@@ -47,7 +48,7 @@ def read(path: Path, annotator: str = "atr") -> Record:
         name=path.name,
         signals=content.p_signal,
         fs=float(content.fs),
-        leads=tuple(name or f"signal {i}" for i, name in enumerate(content.sig_name, 1)),
+        leads=distinct([name or f"signal {i}" for i, name in enumerate(content.sig_name, 1)]),
         units=tuple(unit or "mV" for unit in content.units),
         annotation=_read_annotation(path, annotator),
         start=start,

@@ -39,9 +39,6 @@ LEVELS: Final = (90, 95)
 LEAST_PROBABILITY: Final = 5e-5
 """Half of the last place of probabilities in ``predictions.csv``; 0 there stands for this."""
 
-FEATURES_AT_ONCE: Final = 4096
-"""Beats that the encoder is given at once, which bounds memory."""
-
 NOT_ASSESSABLE: Final = "not assessable: "
 IS_PACED: Final = "paced: not assessed"
 NO_SINUS: Final = "no beat of this recording is surely of sinus origin, to compare it with"
@@ -153,8 +150,7 @@ def shape_features(
     """
     segments = beats.segments if wanted is None else beats.segments[wanted]
     inputs = with_difference(segments, beats.template_beat)
-    parts = np.array_split(inputs, max(1, -(-len(inputs) // FEATURES_AT_ONCE)))
-    return np.concatenate([np.asarray(classifier.describe(part)) for part in parts])
+    return classifier.runner.features(inputs)
 
 
 @dataclass(frozen=True)
