@@ -153,7 +153,13 @@ class Classifier:
 
     @property
     def runner(self) -> Forward:
-        """The network as it is run with NumPy."""
+        """The network as it is run with NumPy.
+
+        Raises
+        ------
+        ValueError
+            If it is of another kind than `arrhythmia.model.build_network` builds.
+        """
         if self._runner is None:
             self._runner = Forward.of(self.network)
         return self._runner
@@ -278,7 +284,6 @@ class Classifier:
         Parameters
         ----------
         beats : Beats
-            Of one record.
         wanted : ndarray of int, optional
             Only these beats; the rows of the others are NaN.
 

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 EPSILON: Final = 1e-3
 """Of Keras' batch normalisation."""
 BEATS_AT_ONCE: Final = 256
-BLOCKS: Final = 3
-"""Convolutional blocks of the encoder."""
 KINDS: Final = [
     sorted(
         ["Concatenate", "Concatenate", "Dense", "Dense", "Dropout", "InputLayer", "InputLayer",
@@ -102,13 +100,14 @@ class Forward:
         if kinds not in KINDS:
             raise ValueError(f"a network of {', '.join(kinds)} cannot be run with NumPy")
         encoder = network.get_layer("each_beat").layer
+        blocks = range(1, 1 + sum(layer.name.startswith("conv") for layer in encoder.layers))
         lstm = network.get_layer("lstm")
         ways = (
             [lstm.forward_layer, lstm.backward_layer] if hasattr(lstm, "forward_layer") else [lstm]
         )
         weights = {
-            "conv": [encoder.get_layer(f"conv{i}").get_weights()[0] for i in range(1, BLOCKS + 1)],
-            "norm": [encoder.get_layer(f"norm{i}").get_weights() for i in range(1, BLOCKS + 1)],
+            "conv": [encoder.get_layer(f"conv{i}").get_weights()[0] for i in blocks],
+            "norm": [encoder.get_layer(f"norm{i}").get_weights() for i in blocks],
             "features": encoder.get_layer("features").get_weights(),
             "lstm": [way.get_weights() for way in ways],
             "together": network.get_layer("together").get_weights(),
@@ -215,7 +214,8 @@ def _stored_weights(stored: h5py.File) -> dict:
 
     both = "bidirectional" in stored["layers"]
     ways = [f"bidirectional/{way}_layer" for way in ("forward", "backward")] if both else ["lstm"]
-    suffixes = ["", *(f"_{i}" for i in range(1, BLOCKS))]
+    blocks = sum(name.startswith("conv1d") for name in stored[INSIDE])
+    suffixes = ["", *(f"_{i}" for i in range(1, blocks))]
     return {
         "conv": [of(f"{INSIDE}/conv1d{suffix}")[0] for suffix in suffixes],
         "norm": [of(f"{INSIDE}/batch_normalization{suffix}") for suffix in suffixes],
@@ -238,6 +238,8 @@ def _split(weights: dict) -> tuple[Member, ...]:
 
 def _members(folded: list[tuple[np.ndarray, np.ndarray]], weights: dict) -> int:
     """How many networks stand side by side: outside their blocks all weights are zero."""
+    if len(folded) == 1:
+        return 1
     second, recurrent = folded[1][0], weights["lstm"][0][1]
     most = second.shape[1]
     for count in range(most, 1, -1):

@@ -21,9 +21,9 @@ from arrhythmia.beats import Beats
 from arrhythmia.classifier import Decision
 from arrhythmia.errors import InputError
 from arrhythmia.files import whole_file
-from arrhythmia.formats import format_of
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.mitdb import find_record
+from arrhythmia.recognise import format_of
 from arrhythmia.records import EXCERPT_NAME
 from arrhythmia.templates import Templates, TemplateSettings, find_templates, halved
 

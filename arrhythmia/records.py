@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from arrhythmia.errors import InputError
-from arrhythmia.formats import format_of
 from arrhythmia.mitdb import find_record
+from arrhythmia.recognise import format_of
 
 MOST_NAMED: Final = 16
 """Leads that a message names."""
@@ -26,7 +26,7 @@ NOT_ECG: Final = (
 IS_ECG: Final = re.compile(
     r"(.*\b)?(ECG|EKG|ELECTROCARDIO).*"
     r"|(LEAD|ABLEITUNG|CHANNEL)?[ _-]*(ML|CM|MCL|CC|MOD\.?)?[ _-]*"
-    r"(I{1,3}|AV[RLF]|V[1-9XYZ]R?|[1-6])",
+    r"(I{1,3}|AV[RLF]|V[1-9XYZ]R?|[1-6]|MV[1-9]|D[1-3]|NASA|[AE]-[IS])",
     re.IGNORECASE,
 )
 """What names of ECG leads look like; where one does, signals whose names do not are none."""
@@ -245,7 +245,7 @@ def read_record(
         return read_excerpt()
     kind = format_of(Path(path)) if Path(path).is_file() else "wfdb"
     if kind == "wfdb":
-        record = import_module("arrhythmia.formats.wfdb").read(
+        record = import_module(f"arrhythmia.formats.{kind}").read(
             find_record(path, data_dir), annotator
         )
     else:

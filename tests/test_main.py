@@ -22,6 +22,7 @@ from arrhythmia.evaluate import ledger as ledgers
 from arrhythmia.evaluate.ledger import LEDGER_NAME, read_ledger
 from arrhythmia.evaluate.report import evaluate_model
 from arrhythmia.evaluate.scores import decide_reference_beats, decisions_table
+from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.mitdb import DS2
 from arrhythmia.model_settings import model_digest
 from arrhythmia.records import read_record
@@ -284,9 +285,11 @@ def test_annotate_writes_a_file_and_tells_its_classes(
     out_dir = tmp_path / "out"
     assert run("annotate", *paths, "--model", tiny_model, "--output-dir", out_dir) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert sorted(f.name for f in out_dir.iterdir()) == ["one.ai", "two.ai"]
+    suffixes = ("ai", "beats.csv", "json")
+    expected = [f"{name}.{suffix}" for name in ("one", "two") for suffix in suffixes]
+    assert sorted(f.name for f in out_dir.iterdir()) == expected
     for line, name in zip(lines, ("one", "two"), strict=True):
-        symbols = wfdb.rdann(str(out_dir / name), "ai").symbol
+        symbols = [s for s in wfdb.rdann(str(out_dir / name), "ai").symbol if s in BEAT_CLASSES]
         assert line.startswith(f"{out_dir / name}.ai: {len(symbols)} beats (")
         assert f"{symbols.count('N')} N" in line
 
@@ -304,14 +307,38 @@ def test_annotate_puts_notes_on_stderr(
     assert "bare.atr" in only_line(capsys)
 
 
-def test_annotate_writes_nothing_when_one_record_is_bad(
-    tiny_model: Path, make_record: MakeRecord, tmp_path: Path, capsys: Capture
+def test_annotate_goes_on_when_one_record_is_bad(
+    tiny_model: Path, loaded_once: None, make_record: MakeRecord, tmp_path: Path, capsys: Capture
 ) -> None:
     good = make_record(tmp_path / "in", "good", seconds=15)
-    command = ("annotate", good, tmp_path / "none", "--model", tiny_model)
-    assert run(*command, "--output-dir", tmp_path / "out") == 2
-    assert "none" in only_line(capsys)
-    assert not (tmp_path / "out").exists()
+    command = ("annotate", tmp_path / "none", good, "--model", tiny_model)
+    assert run(*command, "--output-dir", tmp_path / "out") == 3
+    err = capsys.readouterr().err
+    assert f"failed: {tmp_path / 'none'}: " in err
+    assert "1 of 2 recordings failed" in err
+    assert (tmp_path / "out" / "good.ai").is_file()
+
+
+def test_annotate_takes_folders_and_patterns(
+    tiny_model: Path, loaded_once: None, make_record: MakeRecord, tmp_path: Path, capsys: Capture
+) -> None:
+    for name in ("one", "two"):
+        make_record(tmp_path / "in", name, seconds=15)
+    options = ("--model", tiny_model, "--output-dir", tmp_path / "out")
+    assert run("annotate", tmp_path / "in", *options) == 0
+    assert capsys.readouterr().out.count("beats (") == 2
+    assert run("annotate", f"{tmp_path}/in/t*.hea", *options) == 0
+    assert "two.ai" in only_line_of(capsys.readouterr().out)
+    (tmp_path / "empty").mkdir()
+    assert run("annotate", tmp_path / "empty", *options) == 2
+    assert "holds no recording" in only_line(capsys)
+    assert run("annotate", f"{tmp_path}/x*.hea", *options) == 2
+    assert "no file is like" in only_line(capsys)
+
+
+def only_line_of(text: str) -> str:
+    (line,) = text.splitlines()
+    return line
 
 
 # --- train ----------------------------------------------------------------------------------

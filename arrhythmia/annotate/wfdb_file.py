@@ -15,6 +15,7 @@ from arrhythmia.naming import READER
 ANNOTATOR: Final = "ai"
 """Suffix of the annotation files."""
 NOTE, QUALITY, UNCLASSIFIED = '"', "~", "Q"
+"""Sample 0 belongs to the note in which WFDB keeps the rate."""
 
 
 def write_annotation(file: Path, analysis: Analysis, model: str) -> None:
@@ -34,7 +35,7 @@ def write_annotation(file: Path, analysis: Analysis, model: str) -> None:
     """
     import wfdb
 
-    marks = [(0, NOTE, f"arrhythmia, model {model}; research software, not a medical device")]
+    marks = [(1, NOTE, f"arrhythmia, model {model}; research software, not a medical device")]
     sample = analysis.beats.sample
     for first, last, reason in analysis.stretches:
         marks.append((int(sample[first]), QUALITY, f"not assessable: {reason}"))

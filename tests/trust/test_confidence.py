@@ -172,7 +172,7 @@ def test_features_of_some_beats_are_those_of_all(
     beats = tiny_classifier.find_beats(read_record("106", synthetic_dir))
     features = shape_features(tiny_classifier, beats)
     assert len(features) == len(beats)
-    monkeypatch.setattr("arrhythmia.trust.confidence.FEATURES_AT_ONCE", 20)
+    monkeypatch.setattr("arrhythmia.forward.BEATS_AT_ONCE", 20)
     np.testing.assert_allclose(shape_features(tiny_classifier, beats), features, atol=1e-5)
     wanted = np.array([1, 5])
     some = shape_features(tiny_classifier, beats, wanted)
