@@ -77,9 +77,12 @@ def locate_beats(
     """
     if source not in (None, *SOURCES):
         raise InputError(f"source of R peaks must be one of {', '.join(SOURCES)}, got '{source}'")
-    if source == "detect" or (source is None and record.annotation is None):
+    marks = record.annotation
+    marked = marks is not None and any(is_beat(symbol) for symbol in marks.symbol)
+    if source == "detect" or (source is None and not marked):
         sample = detect_r_peaks(leads, settings)
-        unasked = f"record {record.name} has no reference annotation: R peaks are detected"
+        lacks = "no reference annotation" if marks is None else "an annotation without beats"
+        unasked = f"record {record.name} has {lacks}: R peaks are detected"
         notes = () if source == "detect" else (unasked,)
         return RPeaks(sample, np.full(len(sample), ""), DETECTED, notes)
     return RPeaks(*reference_beats(record), ANNOTATED)

@@ -72,7 +72,7 @@ def test_annotation_without_heartbeats_in_the_record_is_an_error(
 ) -> None:
     marked = annotated(record, *marks)
     assert "marks no heartbeat" in error_line(lambda: reference_beats(marked))
-    assert "marks no heartbeat" in error_line(lambda: located(marked))
+    assert "marks no heartbeat" in error_line(lambda: located(marked, "atr"))
 
 
 # --- annotation or detection ----------------------------------------------------------------
@@ -84,6 +84,12 @@ def test_the_annotation_is_taken_where_there_is_one(record: Record, source: str 
     assert (r_peaks.source, r_peaks.notes) == (ANNOTATED, ())
     np.testing.assert_array_equal(r_peaks.sample, reference_beats(record)[0])
     assert "".join(r_peaks.symbol) == SYMBOLS
+
+
+def test_beats_are_detected_where_the_annotation_has_rhythms_only(record: Record) -> None:
+    r_peaks = located(annotated(record, (5, "+"), (90, "~")))
+    assert r_peaks.source == DETECTED
+    assert "an annotation without beats" in r_peaks.notes[0]
 
 
 def test_beats_are_detected_when_asked_for(record: Record) -> None:

@@ -14,7 +14,6 @@ from arrhythmia.explain.explanation import check_beat
 from arrhythmia.mitdb import GET_IT, find_data_dir, has_database, require_database
 from arrhythmia.model_settings import ModelSettings
 from arrhythmia.records import EXCERPT_NAME, Hints, Record, read_record
-from arrhythmia.which_model import database_of
 
 SAMPLE_RECORD, SAMPLE = "233", 105_630
 """A ventricular beat at 00:04:53.4, normal beats around it, of a patient kept out of training."""
@@ -135,10 +134,7 @@ def _read(
         missing = f"the database is not in '{find_data_dir(data_dir)}': {GET_IT}"
         return record, (missing,) if name is None else (), EXCERPT_SAMPLE
     record = read_record(SAMPLE_RECORD if name is None else name, data_dir, hints=hints)
-    trained_on = settings.training.get("records", ())
     notes: tuple[str, ...] = ()
-    if record.name in trained_on and database_of(name, data_dir):
-        notes = (f"record {record.name} was in the training data of this model",)
-    elif name is None and trained_on:
+    if name is None and settings.training.get("records"):
         notes = (f"a sample beat of record {record.name}, a patient the model never saw",)
     return record, notes, SAMPLE if name is None else len(record) / 2

@@ -142,7 +142,7 @@ def example(record: Marked, rng: np.random.Generator) -> tuple[np.ndarray, np.nd
             weight[np.abs(places - mark) <= 0.15 * RATE] = RARE
         else:
             weight[np.abs(places - mark) <= 0.1 * RATE] = 2
-    changed = np.stack([_changed(signal, rng) for signal in signals])
+    changed = np.stack([_changed(signal, marks, rng) for signal in signals])
     fate = rng.random()
     if fate < 0.25:
         changed[rng.integers(2)] = _lost(length, rng)
@@ -151,9 +151,34 @@ def example(record: Marked, rng: np.random.Generator) -> tuple[np.ndarray, np.nd
     return np.stack([scaled(signal) for signal in changed]), near, weight
 
 
-def _changed(signal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _with_waves(signal: np.ndarray, marks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Taller P and T waves, the same after every beat: neither is a beat."""
+    size = np.percentile(np.abs(signal), 99) + 1e-9
+    times = np.arange(len(signal))
+    usual = float(np.median(np.diff(marks))) if len(marks) > 2 else RATE
+    waves = (
+        (
+            rng.uniform(0.22, 0.42) * min(usual, 1.2 * RATE),
+            rng.uniform(4, 9),
+            rng.uniform(-1.6, 1.6),
+        ),
+        (-rng.uniform(0.13, 0.24) * RATE, rng.uniform(2, 4.5), rng.uniform(-0.7, 0.7)),
+    )
+    result = signal.copy()
+    for shift, width, height in waves:
+        if rng.random() < 0.6:
+            for mark in marks + shift:
+                near = np.abs(times - mark) < 4 * width
+                bump = np.exp(-0.5 * ((times[near] - mark) / width) ** 2)
+                result[near] += height * size * bump * rng.normal(1, 0.05)
+    return result
+
+
+def _changed(signal: np.ndarray, marks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A lead with other polarity, T waves, amplitude in time, drift and noise."""
     signal = signal * rng.choice([-1, 1], p=[0.3, 0.7])
+    if rng.random() < 0.4:
+        signal = _with_waves(signal, marks, rng)
     if rng.random() < 0.5:  # slow parts, T waves above all, stronger or weaker
         slow = gaussian_filter1d(signal, rng.uniform(3, 7))
         signal = signal + rng.uniform(-0.6, 2.0) * slow
@@ -173,6 +198,9 @@ def _changed(signal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         signal = signal + size * rng.uniform(0.05, 0.4) * np.sin(
             2 * np.pi * rng.uniform(10, 45) * np.arange(length) / RATE + rng.uniform(0, 6)
         )
+    if rng.random() < 0.12:  # saturation
+        low, high = np.percentile(signal, [rng.uniform(0, 5), rng.uniform(94, 100)])
+        signal = np.clip(signal, low, max(high, low + 0.1 * size))
     if rng.random() < 0.2:  # pacing spikes, artefacts
         for place in rng.integers(0, length, rng.integers(1, 8)):
             signal[place : place + rng.integers(1, 3)] += size * rng.normal(0, 3)
