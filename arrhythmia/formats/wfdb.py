@@ -75,8 +75,7 @@ def _signals(
     """Signals (samples, leads), rate, names, units, notes."""
     content = header.content
     if isinstance(content, wfdb.MultiRecord):
-        whole = wfdb.rdrecord(str(path))
-        return whole.p_signal, float(whole.fs), whole.sig_name, whole.units, ()
+        return (*_segments(path, content), ())
     frames = [int(n or 1) for n in content.samps_per_frame]
     if max(frames) == 1:
         digital = wfdb.rdrecord(str(path), physical=False)
@@ -91,6 +90,26 @@ def _signals(
     at_rate = [_at_rate(c, n, most)[:length] for c, n in zip(columns, frames, strict=True)]
     rate = float(digital.fs) * most
     return np.stack(at_rate, axis=1), rate, digital.sig_name, digital.units, notes
+
+
+def _segments(
+    path: Path, content: wfdb.MultiRecord
+) -> tuple[np.ndarray, float, list[str], list[str]]:
+    """Signals of all segments, one after the other; gaps are NaN."""
+    if content.layout == "variable":  # segments may have other leads
+        whole = wfdb.rdrecord(str(path))
+        return whole.p_signal, float(whole.fs), whole.sig_name, whole.units
+    parts, first = [], None
+    for name, length in zip(content.seg_name, content.seg_len, strict=True):
+        if name == "~":
+            parts.append(np.full((length, content.n_sig), np.nan))
+            continue
+        part = wfdb.rdrecord(str(path.with_name(name)))
+        first = first or part
+        parts.append(part.p_signal)
+    if first is None:
+        raise InputError(f"'{path}.hea' has gaps only")
+    return np.concatenate(parts), float(content.fs), first.sig_name, first.units
 
 
 def _at_rate(signal: np.ndarray, frames: int, wanted: int) -> np.ndarray:
