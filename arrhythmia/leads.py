@@ -4,7 +4,8 @@ The network reads one lead at a time; three questions are asked, each of the lea
 
 - Is a beat ventricular? The shape of a QRS shows that in every lead. Their log-odds are averaged;
   a lead counts as far as its QRS complexes repeat themselves there, an electrode that is off or in
-  noise next to nothing.
+  noise next to nothing. In a short record, where the template beat is less sure, the first lead is
+  asked alone.
 - Is a supraventricular beat early by an atrial focus? That is asked of the first lead, or of one
   in which P waves are clearer by `CLEARER`.
 - Is it a fusion beat, or an escape beat? That is asked of the first lead: V1 and V5 hardly show it.
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from arrhythmia.beats import Beats
+from arrhythmia.beats import SHORT, Beats
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.p_wave import p_wave_clarity
 from arrhythmia.rr import median_around
@@ -79,6 +80,8 @@ def lead_shares(beats: Beats, settings: BeatSettings) -> LeadShares:
         return np.where(MUCH_BETTER * repeats[lead] >= repeats.max(axis=0), lead, repeats.argmax(0))
 
     counted = repeats + 1e-6  # where no lead repeats itself, all count alike
+    if len(beats) < SHORT:
+        counted = (np.arange(len(leads))[:, None] == asked(0)).astype(float)
     return LeadShares(
         tuple(lead.lead for lead in leads),
         counted / counted.sum(axis=0),

@@ -37,6 +37,11 @@ def shares_of(leads: int, qrs: list[float], p_wave: int = 0, fusion: int = 0) ->
     return LeadShares(names, np.array(qrs)[:, None], *asked)
 
 
+@pytest.fixture(autouse=True)
+def as_if_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arrhythmia.leads.SHORT", 10)
+
+
 @pytest.fixture
 def record(tmp_path: Path, make_record: MakeRecord) -> Record:
     return read_record(make_record(tmp_path, symbols="NNNNVNNANN" * 8, seed=3))
@@ -115,6 +120,16 @@ def test_an_electrode_that_comes_off_counts_nothing_from_then_on(record: Record)
         assert shares.qrs[other, -20:].max() < 0.05
         assert (shares.p_wave[-20:] != other).all()
         assert (shares.fusion[-20:] != other).all()
+
+
+def test_in_a_short_record_the_first_lead_is_asked_alone(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arrhythmia.leads.SHORT", 600)
+    signal = record.signals[:, 0]
+    noise = np.random.default_rng(0).normal(0, np.std(signal), len(signal))
+    assert (lead_shares(in_leads(record, signal, 0.9 * signal), SETTINGS).qrs[0] == 1).all()
+    assert (lead_shares(in_leads(record, noise, signal), SETTINGS).qrs[1] == 1).mean() > 0.9
 
 
 def test_another_lead_is_asked_for_p_waves_only_where_they_are_clearer(record: Record) -> None:
