@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from arrhythmia.cli import PROG, add_command, add_model, add_recording, hints_of
+from arrhythmia.cli import PROG, add_command, add_data_dir, add_model, add_recording, hints_of
 from arrhythmia.errors import InputError, SomeFailedError
 from arrhythmia.r_peaks import SOURCES
 
@@ -18,10 +18,11 @@ RECORDING_SUFFIXES = (
 
 
 def add_record_commands(commands: argparse._SubParsersAction) -> None:
-    """Add ``templates``, ``events`` and ``annotate``."""
+    """Add ``templates``, ``events``, ``annotate`` and ``ec57``."""
     _add_templates(commands)
     _add_events(commands)
     _add_annotate(commands)
+    _add_ec57(commands)
 
 
 def _add_templates(commands: argparse._SubParsersAction) -> None:
@@ -236,3 +237,47 @@ def _recordings(given: list[str]) -> list[str]:
         else:
             names.append(name)
     return list(dict.fromkeys(names))
+
+
+def _add_ec57(commands: argparse._SubParsersAction) -> None:
+    parser = add_command(commands, "ec57", "compare two annotations beat by beat, as bxb does")
+    parser.add_argument("records", nargs="+", metavar="RECORD", help="e.g. 233, a path, a folder")
+    parser.add_argument("--reference", metavar="SUFFIX", default="atr", help="default: atr")
+    parser.add_argument("--test", metavar="SUFFIX", default="ai", help="default: ai")
+    parser.add_argument("--test-dir", metavar="DIR", help="where the latter is (default: beside)")
+    parser.add_argument("--csv", metavar="FILE.csv", help="also write the table")
+    parser.add_argument(
+        "--bootstrap", action="store_true", help="limits of 95 %% from resampled patients"
+    )
+    add_data_dir(parser)
+    parser.set_defaults(command=ec57)
+
+
+def ec57(options: argparse.Namespace) -> None:
+    """Print the line format with gross and average statistics."""
+    from arrhythmia.evaluate import ec57 as comparison
+    from arrhythmia.files import check_writable, whole_file
+
+    if options.csv:
+        check_writable(options.csv, ".csv", "--csv")
+    counts = {}
+    for record in _recordings(options.records):
+        *pair, fs, samples = comparison.read_pair(
+            record, options.reference, options.test, options.test_dir, options.data_dir
+        )
+        name = Path(record).name.removesuffix(".hea")
+        if name in counts:
+            raise InputError(f"two records are named '{name}': compare them one by one")
+        counts[name] = comparison.compare(*pair, fs, samples)
+    table = comparison.line_table(counts)
+    summed = comparison.with_sums(table)
+    if options.csv:
+        with whole_file(options.csv) as part:
+            summed.round(3).to_csv(part, index=False, lineterminator="\n")
+    shown = summed.astype(object).where(summed.notna(), "-")
+    print(shown.to_string(index=False, float_format="{:.2f}".format))
+    if options.bootstrap:
+        patients = [comparison.SAME_PATIENT.get(name, name) for name in counts]
+        limits = comparison.bootstrap(table, patients)
+        print(f"\ngross, and {comparison.LEVEL} % limits from {len(set(patients))} patients:")
+        print(limits.to_string(na_rep="-", float_format="{:.2f}".format))
