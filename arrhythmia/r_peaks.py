@@ -21,6 +21,9 @@ from arrhythmia.signals import (
     resampling_ratio,
 )
 
+WHOLE_S: Final = 0.1
+"""Seconds to each side of a beat in which no signal may be missing."""
+
 ANNOTATED, DETECTED, GIVEN = "reference annotation", "detected", "given"
 """Where R peaks come from, as it is said to the user."""
 
@@ -150,13 +153,21 @@ def detect_r_peaks(leads: Sequence[Lead], settings: BeatSettings) -> np.ndarray:
     places = beats_in(qrs_probability(signals))
     length = len(leads[0].signal)
     sample = np.minimum(np.rint(places * leads[0].fs / RATE).astype(int), length - 1)
-    valid = np.any([np.isfinite(lead.signal[sample]) for lead in leads], axis=0)
+    valid = np.any([_is_whole(lead, sample) for lead in leads], axis=0)
     if not valid.any():
         raise InputError(
             f"no heartbeat found in record '{leads[0].record}': choose another lead, or check that "
             "it is an ECG"
         )
     return sample[valid]
+
+
+def _is_whole(lead: Lead, sample: np.ndarray) -> np.ndarray:
+    """Whether no signal is missing near each place: half a QRS at the edge of a gap is no beat."""
+    missing = np.concatenate([[0], np.cumsum(~np.isfinite(lead.signal))])
+    reach = round(WHOLE_S * lead.fs)
+    first = np.clip(sample - reach, 0, len(lead.signal))
+    return missing[np.clip(sample + reach + 1, 0, len(lead.signal))] == missing[first]
 
 
 def _at_detector_rate(lead: Lead, settings: BeatSettings) -> np.ndarray:

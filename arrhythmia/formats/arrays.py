@@ -83,7 +83,7 @@ def from_arrays(name: str, arrays: dict[str, np.ndarray], hints: Hints) -> Recor
         raise InputError(
             f"'{name}' must hold one array of numbers, or one called 'ecg': it has {known}"
         )
-    ((key, values),) = chosen.items()
+    (values,) = chosen.values()
     if values.nbytes > LARGEST:
         raise InputError(f"'{name}' holds {values.nbytes / 1e9:.1f} GB: cut it into parts")
     values = np.asarray(values, dtype=float)
