@@ -51,7 +51,7 @@ ALL_FOLDS: Final = tuple(
 
 DEFAULT_FOLDER = Path("mitdb")
 GET_IT = "run 'python -m arrhythmia download', or name its folder with --data-dir or MITDB_DIR"
-RECORD_SUFFIXES = (".dat", ".hea", ".atr")
+RECORD_SUFFIXES = (".dat", ".hea", ".atr", ".mat")
 
 
 def find_data_dir(data_dir: str | Path | None = None) -> Path:

@@ -90,9 +90,7 @@ def from_arrays(name: str, arrays: dict[str, np.ndarray], hints: Hints) -> Recor
     values = values[:, None] if values.ndim == 1 else values
     values = values.T if values.shape[0] < values.shape[1] else values
     count = values.shape[1]
-    leads = (
-        [key if len(key) < 20 else "ECG"] if count == 1 else [f"ECG{i + 1}" for i in range(count)]
-    )
+    leads = ["ECG"] if count == 1 else [f"ECG{i + 1}" for i in range(count)]
     return make_record(name, values, rate, leads, [""] * count, hints)
 
 
