@@ -23,8 +23,8 @@ LONGEST = 350
 
 TRUNK_ORDER = (
     "labels", "svdb", "mitdb", "records", "signals", "r_peaks", "rr", "origin", "beats",
-    "sequences", "templates", "rhythm", "model_settings", "model", "classifier", "predictions",
-    "naming",
+    "sequences", "templates", "delineate", "rhythm", "model_settings", "model", "classifier",
+    "predictions", "naming",
 )  # fmt: skip
 """The order of the data, in which the trunk is read; each imports only from those before it."""
 
