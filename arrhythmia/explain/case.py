@@ -21,6 +21,7 @@ from arrhythmia.explain.explanation import (
     find_evidence,
 )
 from arrhythmia.explain.reasons import Reasons, find_reasons
+from arrhythmia.explain.waves import beat_waves
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.predictions import SET_CLASSES, Assessment
 from arrhythmia.records import Lead, Record
@@ -324,7 +325,8 @@ def explain_beat(
     if every_view:
         classifier.trace()
         views = [(m, c) for m in METHOD_NAMES for c in BEAT_CLASSES]
-    explanations = {(m, c): find_evidence(classifier, beats, beat, m, c) for m, c in views}
+    waves = beat_waves(record, beats, beat, decision.templates)
+    explanations = {(m, c): find_evidence(classifier, beats, beat, m, c, waves) for m, c in views}
     classes = dict.fromkeys(c for _, c in views)
     return Case(
         record=record,
@@ -338,7 +340,7 @@ def explain_beat(
         method=method,
         target_class=target_class,
         explanations=explanations,
-        reasons_for=find_reasons(classifier, beats, beat, list(classes), called),
+        reasons_for=find_reasons(classifier, beats, beat, list(classes), called, waves),
         notes=(*notes, *record.notes, *beats.notes),
     )
 
