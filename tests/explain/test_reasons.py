@@ -56,7 +56,8 @@ def test_early_and_pause_and_width_are_measured(beats: Beats, record: Record) ->
     assert abs(early.qrs_s - early.template_qrs_s) < 0.01
     assert wide.early == pytest.approx(0.40, abs=0.08)
     assert wide.cycle == pytest.approx((0.6 + 1.35) / 2, abs=0.06)
-    assert wide.qrs_s > early.template_qrs_s + 0.05
+    assert wide.qrs_s is None  # made 0.27 s wide, which is more than is stated
+    assert early.template_qrs_s == wide.template_qrs_s
     assert wide.qrs_similarity < 0.95
 
 
