@@ -22,6 +22,7 @@ QUESTIONS = {name: study.question for name, study in STUDIES.items()} | {
     "inside-patients": "what is scored on patients whom the network knows? (optimistic)",
     "tuning": "which settings are best?",
     "faithfulness": "how true are the explanations, method by method?",
+    "delineation": "how far are P, QRS and T from an expert's marks?",
     "leads": "what does each lead bring, and how should they be put together?",
     "templates": "what do templates and rhythm bring, and a reader who names templates?",
     "pieces": "how many ventricular beats are found in short recordings?",
@@ -48,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.add_argument("--trials", type=int, metavar="N", help="add N trials, minutes each")
     options = _study(studies, "faithfulness", faithfulness, again=True)
     add_model(options)
+    _study(studies, "delineation", delineation, again=True)
     for name, command in (("leads", leads), ("templates", templates), ("pieces", pieces)):
         options = _study(studies, name, command, again=True)
         add_model(options)
@@ -161,6 +163,15 @@ def faithfulness(options: argparse.Namespace) -> None:
         place = folder if options.again else result_folder(model)
         results = run_faithfulness(model, options.data_dir, place, lambda t: print(t, flush=True))
     print(format_faithfulness(results))
+
+
+def delineation(options: argparse.Namespace) -> None:
+    """Print how far the waves are from an expert's marks."""
+    from studies.delineation import format_delineation, run_delineation
+
+    with _results(options.again) as folder:
+        results = run_delineation(folder)
+    print(f"{QUESTIONS['delineation']}\n\n{format_delineation(results)}")
 
 
 def leads(options: argparse.Namespace) -> None:

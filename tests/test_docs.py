@@ -444,6 +444,13 @@ def reader_table(_: str) -> str:
     return table_of(*rows)
 
 
+def delineation_table(_: str) -> str:
+    """Distance from the expert's marks, all records and each."""
+    from studies.delineation import FILE, rows_of
+
+    return table_of(*rows_of(stored(RESULTS / FILE)))
+
+
 def all_table(_: str) -> str:
     """Scores of model ``all`` by record-wise cross-validation over all its records."""
     aami = stored(ALL_MODEL / "folds_metrics.json")["aami"]
@@ -491,6 +498,7 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "calibrations": calibrations_table,
     "temperature": temperature,
     "coverage-range": coverage_range,
+    "delineation": delineation_table,
     "times": times_table,
     "cores": cores,
 }

@@ -290,7 +290,7 @@ def _draw_waves(ax: Axes, case: Case, height: float) -> None:
     ax.vlines(edges[1:-1], height, height + tick, "0.25", lw=0.8, zorder=6)
     for name, start, end in zip(wave_names(waves), edges[:-1], edges[1:], strict=True):
         main = name.strip("()") in ("P", "QRS", "T")
-        if main or (name in ("PR", "ST") and end - start > NAME_WIDTH_S):
+        if (main and end > start) or (name in ("PR", "ST") and end - start > NAME_WIDTH_S):
             ax.annotate(
                 name, ((start + end) / 2, height), (0, 2), textcoords="offset points",
                 ha="center", va="bottom", fontsize=7, color="0.15", zorder=7,

@@ -15,6 +15,7 @@ from arrhythmia.explain.explanation import (
     find_evidence,
 )
 from arrhythmia.explain.reasons import find_reasons
+from arrhythmia.explain.waves import beat_waves
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.leads import lead_that_says_most
 from arrhythmia.records import Record
@@ -79,7 +80,8 @@ def explain_beat(
     if every_view:
         classifier.trace()
         views = [(m, c) for m in METHOD_NAMES for c in BEAT_CLASSES]
-    explanations = {(m, c): find_evidence(classifier, shown, beat, m, c) for m, c in views}
+    waves = beat_waves(record, shown, beat, decision.templates)
+    explanations = {(m, c): find_evidence(classifier, shown, beat, m, c, waves) for m, c in views}
     classes = dict.fromkeys(c for _, c in views)
     return Case(
         record=record,
@@ -93,6 +95,6 @@ def explain_beat(
         method=method,
         target_class=target_class,
         explanations=explanations,
-        reasons_for=find_reasons(classifier, shown, beat, list(classes), called),
+        reasons_for=find_reasons(classifier, shown, beat, list(classes), called, waves),
         notes=(*notes, *record.notes, *beats.notes),
     )

@@ -112,6 +112,10 @@ def sentence(reasons: Reasons) -> str:
 
 
 def _shape_words(r: Reasons) -> str:
+    if r.qrs_s is None:
+        return "QRS width not measurable at this beat"
+    if r.template_qrs_s is None:
+        return f"QRS {r.qrs_s:.2f} s"
     if abs(r.qrs_s - r.template_qrs_s) >= WIDER_S:
         return f"QRS {r.qrs_s:.2f} s against this patient's usual {r.template_qrs_s:.2f} s"
     if r.qrs_similarity < SAME_SHAPE:
@@ -270,7 +274,7 @@ def _would_be(probability: float, r: Reasons) -> str:
 
 def wave_names(waves: Waves) -> list[str]:
     """Names of the waves, in brackets where one is expected but was not seen."""
-    seen = {"P": waves.p_seen, "T": waves.t_seen}
+    seen = {"P": waves.p_seen, "QRS": waves.qrs_seen, "T": waves.t_seen}
     return [name if seen.get(name, True) else f"({name})" for name in WAVES]
 
 

@@ -57,6 +57,8 @@ def test_the_sentence_of_the_issue() -> None:
         ({"p_wave_similarity": 0.1}, "full pause after."),
         ({"qrs_s": 0.1}, "QRS of another shape than this patient's usual, 0.10 s wide"),
         ({"qrs_s": 0.1, "qrs_similarity": 0.99}, "QRS as usual for this patient (0.10 s)"),
+        ({"qrs_s": None}, "QRS width not measurable at this beat"),
+        ({"template_qrs_s": None}, "QRS 0.16 s,"),
     ],
 )
 def test_only_what_was_measured_is_said(changes: dict, words: str) -> None:
