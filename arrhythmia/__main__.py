@@ -77,6 +77,10 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--epochs", type=int, help="epochs (default: those chosen by cross-validation on DS1)"
     )
+    parser.add_argument(
+        "--detector", action="store_true",
+        help="train the network that finds the beats instead, and put it into the package",
+    )  # fmt: skip
     parser.set_defaults(command=train)
 
 
@@ -87,6 +91,11 @@ def train(options: argparse.Namespace) -> None:
     from arrhythmia.classifier import MODELS_FOLDER
 
     require_database(options.data_dir)
+    if options.detector:
+        from arrhythmia.train.detector import train_shipped
+
+        print(f"saved in '{train_shipped(options.data_dir)}'")
+        return
     if Path(options.name).name != options.name or options.name in ("", ".", ".."):
         raise InputError(f"name must be a plain one such as 'mine', got '{options.name}'")
     if options.seed < 0:

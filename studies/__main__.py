@@ -22,6 +22,7 @@ QUESTIONS = {name: study.question for name, study in STUDIES.items()} | {
     "inside-patients": "what is scored on patients whom the network knows? (optimistic)",
     "tuning": "which settings are best?",
     "faithfulness": "how true are the explanations, method by method?",
+    "detectors": "how well are beats detected?",
     "delineation": "how far are P, QRS and T from an expert's marks?",
     "leads": "what does each lead bring, and how should they be put together?",
     "templates": "what do templates and rhythm bring, and a reader who names templates?",
@@ -50,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _study(studies, "faithfulness", faithfulness, again=True)
     add_model(options)
     _study(studies, "delineation", delineation, again=True)
+    _study(studies, "detectors", detectors, again=True)
     for name, command in (("leads", leads), ("templates", templates), ("pieces", pieces)):
         options = _study(studies, name, command, again=True)
         add_model(options)
@@ -163,6 +165,15 @@ def faithfulness(options: argparse.Namespace) -> None:
         place = folder if options.again else result_folder(model)
         results = run_faithfulness(model, options.data_dir, place, lambda t: print(t, flush=True))
     print(format_faithfulness(results))
+
+
+def detectors(options: argparse.Namespace) -> None:
+    """Print how well beats are detected."""
+    from studies.detectors import format_detectors, run_detectors
+
+    with _results(options.again) as folder:
+        results = run_detectors(options.data_dir, folder, _tell)
+    print(f"{QUESTIONS['detectors']}\n\n{format_detectors(results)}")
 
 
 def delineation(options: argparse.Namespace) -> None:

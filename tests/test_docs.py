@@ -444,6 +444,13 @@ def reader_table(_: str) -> str:
     return table_of(*rows)
 
 
+def detectors_table(_: str) -> str:
+    """How well beats are detected."""
+    from studies.detectors import FILE, rows_of
+
+    return table_of(*rows_of(stored(RESULTS / FILE)))
+
+
 def delineation_table(_: str) -> str:
     """Distance from the expert's marks, all records and each."""
     from studies.delineation import FILE, rows_of
@@ -499,6 +506,7 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "temperature": temperature,
     "coverage-range": coverage_range,
     "delineation": delineation_table,
+    "detectors": detectors_table,
     "times": times_table,
     "cores": cores,
 }

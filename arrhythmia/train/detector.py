@@ -17,6 +17,8 @@ from scipy.signal import resample
 from arrhythmia.backend import keras, tf
 from arrhythmia.detector import DILATIONS, KERNEL, RATE, Weights, scaled
 from arrhythmia.errors import InputError
+from arrhythmia.files import whole_file
+from arrhythmia.mitdb import DS1
 from arrhythmia.r_peaks import reference_beats
 from arrhythmia.records import Record, read_record
 from arrhythmia.signals import BeatSettings, bandpass, fill_gaps, resampling_ratio
@@ -24,7 +26,7 @@ from arrhythmia.signals import resample as to_rate
 
 CHANNELS = 16
 SECONDS = 20.0
-BATCH, STEPS = 24, 1500
+BATCH, STEPS = 24, 1200
 NEAR_S = 0.05
 """Within this of a mark a QRS is."""
 RARE = 6.0
@@ -235,6 +237,15 @@ def save_weights(weights: Weights, file: Path) -> None:
     arrays = {f"kernel{i}": k for i, k in enumerate(weights.kernels)}
     arrays |= {f"bias{i}": b for i, b in enumerate(weights.biases)}
     np.savez_compressed(file, **arrays)
+
+
+def train_shipped(data_dir: str | Path | None) -> Path:
+    """Train on all of DS1, and write the weights that come with the package."""
+    file = Path(__file__).resolve().parent.parent / "detector.npz"
+    weights = train_detector(list(read_marked(DS1, data_dir).values()))
+    with whole_file(file) as part:
+        save_weights(weights, part)
+    return file
 
 
 def read_marked(names: Sequence[str], data_dir: str | Path | None) -> dict[str, Marked]:
