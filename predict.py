@@ -19,6 +19,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import arrhythmia.stopping  # noqa: F401 (first: Ctrl-C is quiet from now on)
 from arrhythmia.cli import (
     Parser,
     add_data_dir,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import arrhythmia.stopping  # noqa: F401 (first: Ctrl-C is quiet from now on)
 from arrhythmia.cli import Parser, add_data_dir, add_model, run
 from arrhythmia.errors import InputError
 from arrhythmia.mitdb import require_database
