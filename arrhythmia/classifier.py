@@ -13,7 +13,7 @@ from arrhythmia.beats import Beats, find_beats
 from arrhythmia.errors import InputError
 from arrhythmia.files import CLONE, IS_CLONE, compress_archive, shipped, whole_folder
 from arrhythmia.labels import BEAT_CLASSES
-from arrhythmia.model_settings import ModelSettings, read_settings
+from arrhythmia.model_settings import ModelSettings, check_archive, read_settings
 from arrhythmia.records import Record
 from arrhythmia.sequences import CHANNELS, RR_INPUTS, Inputs, covering_runs, network_inputs
 from arrhythmia.templates import FEWEST_BEATS, Templates, find_templates, with_templates
@@ -105,13 +105,18 @@ class Classifier:
             If the folder is missing, incomplete, damaged or incompatible.
         """
         settings = read_settings(folder)
-        from arrhythmia.backend import keras
-
         file = Path(folder) / "model.keras"
         try:
+            check_archive(file)
+            from arrhythmia.backend import keras
+
             network = keras.saving.load_model(file, compile=False)
+            shapes = network.input_shape, network.output_shape
+            finite = all(np.isfinite(weight).all() for weight in network.get_weights())
+            classifier = cls(network, settings)
+            _ = classifier.halves  # which another kind of network does not have
         except Exception as error:  # Keras raises many kinds for a damaged or foreign file
-            reason = str(error).strip().split("\n")[0][:200]
+            reason = (str(error) or repr(error)).strip().split("\n")[0][:100]
             raise InputError(
                 f"'{file}' cannot be loaded ({reason}): it is damaged or was saved by another "
                 f"version of Keras ({settings.versions.get('keras', 'unknown')})"
@@ -120,12 +125,15 @@ class Classifier:
             (None, settings.run, settings.beats.length, CHANNELS),
             (None, settings.run, len(RR_INPUTS)),
         ]
-        if network.input_shape != wanted:
+        outputs = (None, settings.run, len(BEAT_CLASSES))
+        if shapes != (wanted, outputs):
             raise InputError(
-                f"'{file}' takes inputs of shape {network.input_shape}, its settings say {wanted}: "
-                "it was saved by an incompatible version of this program"
+                f"'{file}' takes inputs of shape {shapes[0]} and gives {shapes[1]}, its settings "
+                f"say {wanted} and {outputs}: it was saved by an incompatible version"
             )
-        return cls(network, settings)
+        if not finite:
+            raise InputError(f"'{file}' holds weights that are NaN or infinite: get it again")
+        return classifier
 
     def save(self, folder: str | Path, history: str | None = None) -> None:
         """Write ``model.keras`` and ``settings.json``, whole or not at all.
@@ -281,6 +289,12 @@ class Classifier:
         outputs = self.run_probabilities(inputs, places)
         sums = np.zeros((len(beats), len(BEAT_CLASSES)))
         np.add.at(sums, places.ravel(), (outputs * weights[..., None]).reshape(-1, sums.shape[1]))
+        lost = len(sums) - np.count_nonzero(np.isfinite(sums).all(axis=1))
+        if lost:
+            raise InputError(
+                f"{lost} of {len(sums)} beats have no finite probabilities: the signal has values "
+                "out of all range; choose another lead"
+            )
         return only(sums, wanted)
 
     def run_probabilities(self, inputs: Inputs, places: np.ndarray) -> np.ndarray:
