@@ -48,13 +48,15 @@ def shipped(path: str) -> Path:
 
 
 @contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
+def whole_file(path: str | Path, remedy: str = "choose another place") -> Iterator[Path]:
     """Give a temporary path to write to, and rename it to ``path`` when all went well.
 
     Parameters
     ----------
     path : str or Path
         The file wanted. Its folder is made where it is missing.
+    remedy : str
+        What to do where it cannot be written.
 
     Yields
     ------
@@ -67,7 +69,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         If the folder cannot be made or written.
     """
     path = Path(path)
-    with _writable(path):
+    with _writable(path, remedy):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_file():
             kind = "folder" if path.is_dir() else "device"
@@ -244,12 +246,12 @@ def _same(one: Path, other: Path) -> bool:
 
 
 @contextmanager
-def _writable(path: Path) -> Iterator[None]:
+def _writable(path: Path, remedy: str = "choose another place") -> Iterator[None]:
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise InputError(f"cannot write '{path}' ({reason}): choose another place") from error
+        raise InputError(f"cannot write '{path}' ({reason}): {remedy}") from error
 
 
 def compress_archive(file: Path) -> None:
