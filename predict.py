@@ -31,8 +31,9 @@ from arrhythmia.cli import (
 )
 from arrhythmia.explain.choice import Place, choose_beat
 from arrhythmia.explain.explanation import DEFAULT_METHOD, METHOD_NAMES
-from arrhythmia.files import check_writable
+from arrhythmia.files import check_no_input, check_writable
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.mitdb import find_record
 from arrhythmia.model_settings import read_settings
 from arrhythmia.records import EXCERPT_NAME
 from arrhythmia.which_model import choose_model
@@ -56,6 +57,9 @@ def predict(options: argparse.Namespace) -> None:
     check_writable(output, ".png", "--output")
     if options.html:
         check_writable(options.html, ".html", "--html")
+    if options.record and options.record != EXCERPT_NAME:
+        for file in (output, *([options.html] if options.html else [])):
+            check_no_input(file, find_record(options.record, options.data_dir))
     if options.show:
         check_display()
     else:
