@@ -71,6 +71,8 @@ def interruptible() -> Iterator[Interruption]:
 def end_with_parent(parent: int) -> None:
     """End this process when its parent ends, however that ends. Call it in the process itself.
 
+    Ctrl-C, which reaches both, is left to the parent.
+
     Parameters
     ----------
     parent : int
@@ -81,6 +83,7 @@ def end_with_parent(parent: int) -> None:
 
     if sys.platform == "win32":
         return  # loky ends its processes there
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == parent:
