@@ -19,6 +19,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import arrhythmia.stopping  # noqa: F401 (first: Ctrl-C is quiet from now on)
 from arrhythmia.cli import (
     Parser,
     add_model,
@@ -33,6 +34,7 @@ from arrhythmia.explain.explanation import DEFAULT_METHOD, METHOD_NAMES
 from arrhythmia.files import check_writable
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.model_settings import read_settings
+from arrhythmia.naming import check_outputs
 from arrhythmia.records import EXCERPT_NAME
 from arrhythmia.which_model import choose_model
 
@@ -56,6 +58,7 @@ def predict(options: argparse.Namespace) -> None:
     check_writable(output, ".png", "--output")
     if options.html:
         check_writable(options.html, ".html", "--html")
+    check_outputs(name, options.data_dir, output, options.html)
     if options.show:
         check_display()
     else:

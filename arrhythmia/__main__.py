@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import arrhythmia.stopping  # noqa: F401 (first: Ctrl-C is quiet from now on)
 from arrhythmia.cli import PROG, Parser, add_command, add_data_dir, add_model, run
 from arrhythmia.errors import InputError
 from arrhythmia.files import whole_folder

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,15 +11,16 @@ import numpy as np
 from scipy.special import softmax
 
 from arrhythmia.beats import Beats, find_beats
+from arrhythmia.decision import Decision, only
 from arrhythmia.errors import InputError
 from arrhythmia.files import CLONE, IS_CLONE, compress_archive, shipped, whole_folder
 from arrhythmia.forward import Forward, input_shapes
 from arrhythmia.labels import BEAT_CLASSES
-from arrhythmia.leads import LeadShares, join_leads, lead_shares
-from arrhythmia.model_settings import ModelSettings, read_settings
+from arrhythmia.leads import join_leads, lead_shares
+from arrhythmia.model_settings import ModelSettings, check_archive, read_settings
 from arrhythmia.records import Record
 from arrhythmia.sequences import CHANNELS, RR_INPUTS, Inputs, covering_runs, network_inputs
-from arrhythmia.templates import FEWEST_BEATS, Templates, find_templates, with_templates
+from arrhythmia.templates import FEWEST_BEATS, find_templates, with_templates
 
 if TYPE_CHECKING:
     import keras
@@ -37,39 +37,6 @@ OWN_MODEL: Final = shipped("saved_models/all")
 
 RUNS_AT_ONCE: Final = 512
 """Bounds memory for day-long recordings."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What the beats of a record are, and what that rests on.
-
-    Parameters
-    ----------
-    probabilities : ndarray of float, shape (beats, 5)
-        In the order of `arrhythmia.labels.BEAT_CLASSES`.
-    by_itself : ndarray of float, shape (beats, 5)
-        What the network says of each beat and its neighbours in all leads.
-    templates : Templates or None
-        The groups that were judged together; None where each beat was judged by itself.
-    by_lead : ndarray of float, shape (leads, beats, 5)
-        What the network says of each beat and its neighbours in each lead.
-    shares : LeadShares
-        How much each lead counts.
-    """
-
-    probabilities: np.ndarray
-    by_itself: np.ndarray
-    templates: Templates | None
-    by_lead: np.ndarray
-    shares: LeadShares
-
-
-def only(probabilities: np.ndarray, wanted: np.ndarray | None) -> np.ndarray:
-    """The rows wanted, the others NaN; all of them where ``wanted`` is None."""
-    if wanted is None:
-        return probabilities
-    chosen = np.isin(np.arange(len(probabilities)), wanted)
-    return np.where(chosen[:, None], probabilities, np.nan)
 
 
 class Classifier:
@@ -113,20 +80,31 @@ class Classifier:
         file = Path(folder) / "model.keras"
         classifier = cls(None, settings, file=file)
         try:
-            shapes = input_shapes(file)
+            check_archive(file)
             classifier._runner = Forward.read(file)
-        except (KeyError, ValueError, OSError, zipfile.BadZipFile, TypeError, IndexError):
-            shapes = classifier.network.input_shape  # tells what is wrong, or reads it
+            shapes = input_shapes(file), classifier._runner.outputs(settings.run)
+        except (KeyError, ValueError, OSError, zipfile.BadZipFile, TypeError, IndexError) as error:
+            raise classifier._unreadable(error) from error
         wanted = [
             (None, settings.run, settings.beats.length, CHANNELS),
             (None, settings.run, len(RR_INPUTS)),
         ]
-        if shapes != wanted:
+        outputs = (None, settings.run, len(BEAT_CLASSES))
+        if shapes != (wanted, outputs):
             raise InputError(
-                f"'{file}' takes inputs of shape {shapes}, its settings say {wanted}: "
-                "it was saved by an incompatible version of this program"
+                f"'{file}' takes inputs of shape {shapes[0]} and gives {shapes[1]}, its settings "
+                f"say {wanted} and {outputs}: it was saved by an incompatible version"
             )
+        if not classifier.runner.is_finite:
+            raise InputError(f"'{file}' holds weights that are NaN or infinite: get it again")
         return classifier
+
+    def _unreadable(self, error: Exception) -> InputError:
+        reason = (str(error) or repr(error)).strip().split("\n")[0][:100]
+        return InputError(
+            f"'{self._file}' cannot be loaded ({reason}): it is damaged or was saved by another "
+            f"version of Keras ({self.settings.versions.get('keras', 'unknown')})"
+        )
 
     @property
     def network(self) -> keras.Model:
@@ -143,12 +121,7 @@ class Classifier:
             try:
                 self._network = keras.saving.load_model(self._file, compile=False)
             except Exception as error:  # Keras raises many kinds for a damaged or foreign file
-                reason = str(error).strip().split("\n")[0][:200]
-                raise InputError(
-                    f"'{self._file}' cannot be loaded ({reason}): it is damaged or was saved by "
-                    "another version of Keras "
-                    f"({self.settings.versions.get('keras', 'unknown')})"
-                ) from error
+                raise self._unreadable(error) from error
         return self._network
 
     @property
@@ -320,6 +293,12 @@ class Classifier:
         outputs = self.run_probabilities(inputs, places)
         sums = np.zeros((len(beats), len(BEAT_CLASSES)))
         np.add.at(sums, places.ravel(), (outputs * weights[..., None]).reshape(-1, sums.shape[1]))
+        lost = len(sums) - np.count_nonzero(np.isfinite(sums).all(axis=1))
+        if lost:
+            raise InputError(
+                f"{lost} of {len(sums)} beats have no finite probabilities: the signal has values "
+                "out of all range; choose another lead"
+            )
         return only(sums, wanted)
 
     def run_probabilities(self, inputs: Inputs, places: np.ndarray) -> np.ndarray:

@@ -115,6 +115,21 @@ class Forward:
         }
         return cls(_split(weights))
 
+    def outputs(self, run: int) -> tuple[None, int, int]:
+        """Shape of what the network gives for runs of so many beats."""
+        return None, run, len(self.members[0].scores[1])
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all weights are numbers."""
+        return all(
+            np.isfinite(weight).all()
+            for member in self.members
+            for part in (*member.convolutions, member.features, *member.directions,
+                         member.together, member.scores)
+            for weight in part
+        )  # fmt: skip
+
     def features(self, segments: np.ndarray) -> np.ndarray:
         """What the encoders say of beats.
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import arrhythmia.stopping  # noqa: F401 (first: Ctrl-C is quiet from now on)
 from arrhythmia.cli import Parser, add_data_dir, add_model, run
 from arrhythmia.errors import InputError
 from arrhythmia.mitdb import DS1, require_database
@@ -28,6 +29,7 @@ QUESTIONS = {name: study.question for name, study in STUDIES.items()} | {
     "templates": "what do templates and rhythm bring, and a reader who names templates?",
     "pieces": "how many ventricular beats are found in short recordings?",
     "causes": "what stands behind the errors on DS2?",
+    "guard": "do the commands hold against mutated inputs and kills at random moments?",
     "benchmark": "how long do the promised things take on this machine?",
 }
 """Name of each study to its question."""
@@ -57,6 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         add_model(options)
     options = _study(studies, "causes", causes)
     add_model(options)
+    options = _study(studies, "guard", guard)
+    options.add_argument("--seed", type=int, metavar="N", help="run it (default: show the stored)")
+    options.add_argument("--count", type=int, default=500, help="mutated inputs (default: 500)")
+    options.add_argument("--times", type=int, default=5, help="kills with each signal (default: 5)")
     _add_benchmark(studies)
     options = parser.parse_args(argv)
     if options.list:
@@ -229,6 +235,23 @@ def _trained_on_ds1(model: str) -> Path:
 
 def _tell(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def guard(options: argparse.Namespace) -> None:
+    """Print what went wrong under mutated inputs and kills; run it where a seed is given."""
+    from studies.guard import format_guard, run_guard
+    from studies.results import RESULTS, read_json, write_json
+
+    file = RESULTS / "guard.json"
+    if options.seed is not None:
+        if min(options.seed, options.count, options.times - 1) < 0:
+            raise InputError("seed and count must be at least 0, and times at least 1")
+        write_json(
+            file, run_guard(options.seed, options.count, options.times, options.data_dir, _tell)
+        )
+    if not file.is_file():
+        raise InputError("no run is stored: give --seed N, which takes minutes")
+    print(format_guard(read_json(file)))
 
 
 def causes(options: argparse.Namespace) -> None:

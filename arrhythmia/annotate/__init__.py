@@ -22,7 +22,7 @@ from arrhythmia.errors import InputError
 from arrhythmia.files import whole_file
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.model_settings import model_digest, read_settings
-from arrhythmia.naming import Decisions, decisions_file
+from arrhythmia.naming import Decisions, check_outputs, decisions_file
 from arrhythmia.records import Hints, Record, read_record
 from arrhythmia.trust.confidence import Confidence, is_calibrated
 from arrhythmia.which_model import choose_model
@@ -130,6 +130,8 @@ def _annotate(name: str, options: Options) -> Annotated:
     record = read_record(name, options.data_dir, hints=options.hints)
     reader = Decisions.load(decisions_file(name, options.data_dir, options.decisions))
     place = _output(name, options) / record.name
+    files = (place.with_name(f"{place.name}.{suffix}") for suffix in _suffixes(options))
+    check_outputs(name, options.data_dir, *files)
     key = _key(record, folder, options, reader)
     done = _done_before(place, key, options)
     if done is not None:
@@ -203,9 +205,13 @@ def _key(record: Record, folder: Path, options: Options, reader: Decisions) -> s
     return digest.hexdigest()
 
 
+def _suffixes(options: Options) -> list[str]:
+    return [ANNOTATOR, "beats.csv", "json", *(["pdf"] if options.report else [])]
+
+
 def _done_before(place: Path, key: str, options: Options) -> dict[str, int] | None:
     """Counts of an earlier run with the same key, if all its files are there."""
-    suffixes = [ANNOTATOR, "beats.csv", *(["pdf"] if options.report else [])]
+    suffixes = _suffixes(options)
     file = place.with_name(f"{place.name}.json")
     try:
         facts = json.loads(file.read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ import numpy as np
 from arrhythmia.classifier import Classifier
 from arrhythmia.errors import InputError
 from arrhythmia.evaluate.charts import plot_confusion, plot_reliability, plot_risk_coverage
-from arrhythmia.evaluate.ledger import add_to_ledger, ledger_of
+from arrhythmia.evaluate.ledger import add_to_ledger, check_ledger, ledger_of
 from arrhythmia.evaluate.reader import reader_curve
 from arrhythmia.evaluate.rhythm import score_rhythm
 from arrhythmia.evaluate.scores import decide_reference_beats, decisions_table, summary
@@ -66,6 +66,9 @@ def evaluate_model(
             f"model '{folder}' was trained on DS2, which is no test for it: "
             "'evaluate --folds' leaves out each record in turn"
         )
+    ledger, on_ds2 = ledger_of(folder), not set(names).isdisjoint(DS2)
+    if on_ds2:
+        check_ledger(ledger)
     classifier = Classifier.load(folder)
     records = [read_record(name, data_dir) for name in names]
     assess = None
@@ -77,9 +80,8 @@ def evaluate_model(
         "rhythm": score_rhythm(decided, classifier.settings.beats),
         "reader": reader_curve((beats, decision) for _, beats, decision in decided),
     }
+    added = on_ds2 and add_to_ledger(ledger, folder, summary(table))  # before anything is shown
     figures = write_results(folder, table, more=more)
-    ledger = ledger_of(folder)
-    added = not set(names).isdisjoint(DS2) and add_to_ledger(ledger, folder, figures)
     return figures, ledger if added else None
 
 
