@@ -17,9 +17,8 @@ from matplotlib import pyplot as plt
 from arrhythmia.classifier import DEFAULT_MODEL
 from arrhythmia.cli import (
     Parser,
-    add_data_dir,
-    add_lead,
     add_model,
+    add_recording,
     check_display,
     clock_seconds,
     run,
@@ -81,8 +80,7 @@ def parser() -> Parser:
     parser = Parser(prog="prog")
     parser.add_argument("--record")
     parser.add_argument("--beat", type=int)
-    add_lead(parser)
-    add_data_dir(parser)
+    add_recording(parser)
     add_model(parser)
     return parser
 

@@ -61,12 +61,13 @@ sys.exit(run(work, "prog"))
 
 
 def test_a_second_signal_does_not_disturb_the_tidying_up() -> None:
+    before = signal.getsignal(signal.SIGTERM)
     with interruptible() as interruption:
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)
         assert interruption.happened
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="loky ends its processes there")

@@ -6,6 +6,7 @@ Each look at DS2 is a chance to choose what fits it by luck, so each is written 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -137,9 +138,11 @@ def read_ledger(ledger: str | Path) -> list[dict[str, str]]:
         return []
     remedy = "take it from a backup or the repository (a look at DS2 that is not in it is lost)"
     try:
-        with ledger.open(newline="", encoding="utf-8") as file:
-            table = csv.DictReader(file, strict=True)
-            rows, columns = list(table), tuple(table.fieldnames or ())
+        text = ledger.read_bytes().decode("utf-8")
+        if text and not text.endswith("\n"):
+            raise ValueError("it is cut short")
+        table = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        rows, columns = list(table), tuple(table.fieldnames or ())
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"ledger '{ledger}' cannot be read ({error}): {remedy}") from error
     for number, row in enumerate(rows, 2):

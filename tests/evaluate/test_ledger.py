@@ -169,7 +169,8 @@ def test_the_ledger_is_written_before_the_results(
     order = []
     table = random_table(("100",))
     monkeypatch.setattr(report, "read_record", lambda *_: None)
-    monkeypatch.setattr(report, "predict_records", lambda *_: table)
+    monkeypatch.setattr(report, "decide_reference_beats", lambda *_: (None, None, None))
+    monkeypatch.setattr(report, "decisions_table", lambda *_: table)
     monkeypatch.setattr(report, "score_rhythm", lambda *_: {})
     monkeypatch.setattr(report, "reader_curve", lambda *_: {})
     monkeypatch.setattr(report, "check_ledger", lambda _: order.append("check"))
