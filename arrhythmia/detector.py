@@ -35,10 +35,10 @@ THRESHOLD: Final = 0.5
 """Probability of a QRS from which a peak is a beat."""
 REFRACTORY_S: Final = 0.2
 """No two beats are nearer."""
-SCALE_S: Final = 1.0
-SCALE_BLOCKS: Final = 11
+SCALE_S: Final = 3.0
+SCALE_BLOCKS: Final = 5
 """Amplitude is the median over so many blocks around of the greatest value in a block."""
-LEAST_SCALE: Final = 0.1
+LEAST_SCALE: Final = 0.2
 """Part of a recording's usual amplitude below which nothing is amplified further."""
 LARGEST: Final = 4.0
 """Values are limited to plus and minus this, in units of the amplitude."""

@@ -169,17 +169,17 @@ def test_a_heart_rate_is_detected_in_the_excerpt() -> None:
 
 @pytest.mark.database
 def test_nearly_all_beats_of_the_training_records_are_detected(data_dir: Path) -> None:
-    """Measured: Se .988, +P .984 over DS1; 208 is the worst, with every ninth beat missed."""
+    """The flutter of 207 is marked too."""
     counts = np.zeros(3, dtype=int)
     for name in DS1:
         record = read_record(name, data_dir)
         found, (reference, _) = located(record, "detect").sample, reference_beats(record)
         compared = compare_annotations(reference, found, int(TOLERANCE_S * record.fs))
         counts += compared.tp, compared.fn, compared.fp
-        assert compared.sensitivity > 0.85
+        assert compared.sensitivity > 0.99
     hit, missed, false = counts
-    assert hit / (hit + missed) > 0.98
-    assert hit / (hit + false) > 0.98
+    assert hit / (hit + missed) > 0.999
+    assert hit / (hit + false) > 0.99
 
 
 def test_an_unknown_source_is_refused(tmp_path: Path, make_record: MakeRecord) -> None:
