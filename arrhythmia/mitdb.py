@@ -51,7 +51,7 @@ ALL_FOLDS: Final = tuple(
 
 DEFAULT_FOLDER = Path("mitdb")
 GET_IT = "run 'python -m arrhythmia download', or name its folder with --data-dir or MITDB_DIR"
-RECORD_SUFFIXES = (".dat", ".hea", ".atr", ".mat")
+RECORD_SUFFIXES = (".dat", ".hea", ".atr")
 
 
 def find_data_dir(data_dir: str | Path | None = None) -> Path:
@@ -97,7 +97,7 @@ def find_record(name: str | Path, data_dir: str | Path | None = None) -> Path:
     given = Path(name)
     if not given.name:
         raise InputError(f"record must be a name or a path, got '{name}'")
-    if given.suffix in RECORD_SUFFIXES:
+    if given.suffix in (*RECORD_SUFFIXES, ".mat"):
         given = given.with_suffix("")
     folder = find_data_dir(data_dir)
     places = [given]

@@ -21,7 +21,7 @@ def start(code: str) -> subprocess.Popen[str]:
     """A command (as far as `arrhythmia.stopping` sees) that has said that it is ready."""
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        cwd=PROJECT,
+        cwd=PROJECT, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stdout.readline() == "ready\n"
     return process

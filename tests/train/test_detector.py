@@ -47,7 +47,7 @@ def test_an_example_wants_what_its_record_marks(marked: Marked) -> None:
 
 @pytest.mark.slow
 def test_training_learns_to_find_beats(marked: Marked, tmp_path: Path) -> None:
-    weights = train_detector([marked], steps=150)
+    weights = train_detector([marked], steps=80)
     found = beats_in(qrs_probability(list(marked.signals), weights))
     apart = np.abs(found[:, None] - marked.marks)
     assert len(found) > 50
