@@ -26,7 +26,7 @@ from arrhythmia.signals import resample as to_rate
 
 CHANNELS = 16
 SECONDS = 20.0
-BATCH, STEPS = 24, 1200
+BATCH, STEPS = 24, 2200
 NEAR_S = 0.05
 """Within this of a mark a QRS is."""
 RARE = 6.0
@@ -154,32 +154,36 @@ def example(record: Marked, rng: np.random.Generator) -> tuple[np.ndarray, np.nd
 
 
 def _with_waves(signal: np.ndarray, marks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Taller P and T waves, the same after every beat: neither is a beat."""
+    """Taller P and T waves, the same after every beat, and P waves that are blocked: no beats."""
     size = np.percentile(np.abs(signal), 99) + 1e-9
     times = np.arange(len(signal))
     usual = float(np.median(np.diff(marks))) if len(marks) > 2 else RATE
-    waves = (
-        (
-            rng.uniform(0.22, 0.42) * min(usual, 1.2 * RATE),
-            rng.uniform(4, 9),
-            rng.uniform(-1.6, 1.6),
-        ),
-        (-rng.uniform(0.13, 0.24) * RATE, rng.uniform(2, 4.5), rng.uniform(-0.7, 0.7)),
-    )
+    t_after, p_before = rng.uniform(0.22, 0.42) * min(usual, 1.2 * RATE), rng.uniform(0.13, 0.24)
+    p_wave = rng.uniform(2, 4.5), rng.choice([-1, 1]) * rng.uniform(0.1, 0.8)
     result = signal.copy()
-    for shift, width, height in waves:
-        if rng.random() < 0.6:
-            for mark in marks + shift:
-                near = np.abs(times - mark) < 4 * width
-                bump = np.exp(-0.5 * ((times[near] - mark) / width) ** 2)
-                result[near] += height * size * bump * rng.normal(1, 0.05)
+
+    def add(places: np.ndarray, width: float, height: float) -> None:
+        for place in places:
+            near = np.abs(times - place) < 4 * width
+            bump = np.exp(-0.5 * ((times[near] - place) / width) ** 2)
+            result[near] += height * size * bump * rng.normal(1, 0.05)
+
+    if rng.random() < 0.6:
+        add(marks + t_after, rng.uniform(4, 9), rng.uniform(-1.6, 1.6))
+    if rng.random() < 0.6:
+        add(marks - p_before * RATE, *p_wave)
+        if rng.random() < 0.6 and len(marks) > 2:  # between two beats, one more or two
+            parts = rng.integers(2, 4)
+            for part in range(1, parts):
+                between = marks[:-1] + np.diff(marks) * part / parts
+                add(between - p_before * RATE, *p_wave)
     return result
 
 
 def _changed(signal: np.ndarray, marks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A lead with other polarity, T waves, amplitude in time, drift and noise."""
     signal = signal * rng.choice([-1, 1], p=[0.3, 0.7])
-    if rng.random() < 0.4:
+    if rng.random() < 0.5:
         signal = _with_waves(signal, marks, rng)
     if rng.random() < 0.5:  # slow parts, T waves above all, stronger or weaker
         slow = gaussian_filter1d(signal, rng.uniform(3, 7))
