@@ -3,7 +3,7 @@
     python predict.py                                   a sample beat
     python predict.py --record 233 --time 00:04:53.4    the beat nearest to a time
     python predict.py --record 100 --beat 7 --json      the eighth beat, as JSON
-    python predict.py --record my/holter --lead V5      a record of your own
+    python predict.py my/holter.csv --fs 250            a file of your own
     python predict.py --record 100 --beat 7 --html beat.html    also an interactive page
 
 Prints the class, its probabilities and the reasons, and writes a figure: the beat on ECG paper with
@@ -19,13 +19,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import arrhythmia.stopping  # noqa: F401 (first: Ctrl-C is quiet from now on)
 from arrhythmia.cli import (
     Parser,
-    add_data_dir,
-    add_lead,
     add_model,
+    add_recording,
     check_display,
     clock_seconds,
+    hints_of,
     run,
 )
 from arrhythmia.explain.choice import Place, choose_beat
@@ -33,6 +34,7 @@ from arrhythmia.explain.explanation import DEFAULT_METHOD, METHOD_NAMES
 from arrhythmia.files import check_writable
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.model_settings import read_settings
+from arrhythmia.naming import check_outputs
 from arrhythmia.records import EXCERPT_NAME
 from arrhythmia.which_model import choose_model
 
@@ -48,20 +50,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 def predict(options: argparse.Namespace) -> None:
     """Check the input, classify and explain one beat, write the figure, print the findings."""
     place = Place(options.beat, options.time, options.sample)
-    model, model_notes = choose_model(options.record, options.data_dir, options.model)
+    name = options.file or options.record
+    model, model_notes = choose_model(name, options.data_dir, options.model)
     settings = read_settings(model)
-    choice = choose_beat(options.record, place, settings, options.data_dir, options.lead)
+    choice = choose_beat(name, place, settings, options.data_dir, options.lead, hints_of(options))
     output = Path(options.output or f"beat_{choice.record.name}_{choice.beat}.png")
     check_writable(output, ".png", "--output")
     if options.html:
         check_writable(options.html, ".html", "--html")
+    check_outputs(name, options.data_dir, output, options.html)
     if options.show:
         check_display()
     else:
         os.environ["MPLBACKEND"] = "Agg"  # no display is needed to write a file
-
-    from arrhythmia.explain.case import explain_beat
     from arrhythmia.explain.figure import draw_case, save_figure
+    from arrhythmia.explain.gather import explain_beat
     from arrhythmia.explain.summary import as_dict, as_text
     from arrhythmia.interface import Classifier
 
@@ -94,6 +97,7 @@ def _parser() -> Parser:
     layout = argparse.RawDescriptionHelpFormatter
     parser = Parser(prog=PROG, description=text, epilog=rest, formatter_class=layout)
     add = parser.add_argument
+    add("file", metavar="FILE", nargs="?", help="any file of an ECG (see docs/formats.md)")
     add("--record", help=f"233, mitdb/233.dat, a path elsewhere, or {EXCERPT_NAME} (bundled); "
         "default: a sample beat of 233, or of the excerpt without the database")  # fmt: skip
     place = parser.add_mutually_exclusive_group()
@@ -101,7 +105,6 @@ def _parser() -> Parser:
     place.add_argument("--time", metavar="HH:MM:SS", type=clock_seconds,
                        help="the beat nearest to it; also MM:SS or S")  # fmt: skip
     place.add_argument("--sample", metavar="N", type=int, help="the beat nearest to this sample")
-    add_lead(parser)
     add("--target-class", metavar="CLASS", choices=BEAT_CLASSES,
         help=f"explain what speaks for this class ({', '.join(BEAT_CLASSES)}; default: the class "
         "predicted)")  # fmt: skip
@@ -111,7 +114,7 @@ def _parser() -> Parser:
     add("--html", metavar="FILE.html", help="also write an interactive page, without network")
     add("--show", action="store_true", help="also open the figure in a window")
     add("--json", action="store_true", help="print JSON instead of text")
-    add_data_dir(parser)
+    add_recording(parser)
     add_model(parser, by_record=True)
     return parser
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import arrhythmia.stopping  # noqa: F401 (first: Ctrl-C is quiet from now on)
 from arrhythmia.cli import PROG, Parser, add_command, add_data_dir, add_model, run
 from arrhythmia.errors import InputError
 from arrhythmia.files import whole_folder
@@ -77,6 +78,10 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--epochs", type=int, help="epochs (default: those chosen by cross-validation on DS1)"
     )
+    parser.add_argument(
+        "--detector", action="store_true",
+        help="train the network that finds the beats instead, and put it into the package",
+    )  # fmt: skip
     parser.set_defaults(command=train)
 
 
@@ -87,6 +92,11 @@ def train(options: argparse.Namespace) -> None:
     from arrhythmia.classifier import MODELS_FOLDER
 
     require_database(options.data_dir)
+    if options.detector:
+        from arrhythmia.train.detector import train_shipped
+
+        print(f"saved in '{train_shipped(options.data_dir)}'")
+        return
     if Path(options.name).name != options.name or options.name in ("", ".", ".."):
         raise InputError(f"name must be a plain one such as 'mine', got '{options.name}'")
     if options.seed < 0:
@@ -131,21 +141,19 @@ def evaluate(options: argparse.Namespace) -> None:
     settings = read_settings(options.model)
     require_database(options.data_dir)
     if options.folds:
-        from arrhythmia.classifier import Classifier
         from arrhythmia.evaluate.report import write_results
         from arrhythmia.evaluate.rhythm import score_rhythm
+        from arrhythmia.evaluate.scores import decisions_table
         from arrhythmia.mitdb import DS1
-        from arrhythmia.records import read_record
-        from arrhythmia.train.folds import predict_folds
+        from arrhythmia.train.folds import decide_folds
 
-        predictions = predict_folds(options.data_dir, settings, options.model)
-        names = predictions["record"].unique()
-        records = [read_record(str(name), options.data_dir) for name in names]
-        rhythm = score_rhythm(Classifier.load(options.model), records, predictions)
+        decided = decide_folds(options.data_dir, settings, options.model)
+        rhythm = score_rhythm(decided, settings.beats)
+        predictions = decisions_table(decided)
         figures = write_results(options.model, predictions, "folds_", {"rhythm": rhythm})
         by_folds = "by record-wise cross-validation"
         title = f"DS1 {by_folds} (DS2 is not used)"
-        if len(names) > len(DS1):
+        if len(decided) > len(DS1):
             title = f"mitdb without paced records, and svdb 800 to 855, {by_folds}"
     else:
         from arrhythmia.evaluate.report import evaluate_model

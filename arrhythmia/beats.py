@@ -16,11 +16,11 @@ from scipy.ndimage import map_coordinates
 from arrhythmia.errors import InputError
 from arrhythmia.labels import class_numbers
 from arrhythmia.origin import ORIGIN, find_origin, typical_beat
+from arrhythmia.p_wave import p_wave_similarity
 from arrhythmia.r_peaks import ANNOTATED, RPeaks, locate_beats
 from arrhythmia.records import Lead, Record
-from arrhythmia.rr import mean_rr, median_around, rr_intervals
+from arrhythmia.rr import mean_rr, rr_intervals
 from arrhythmia.signals import (
-    P_WAVE_S,
     BeatSettings,
     bandpass,
     center_qrs,
@@ -33,9 +33,6 @@ from arrhythmia.signals import (
 SHORT = 600
 """In a record with fewer beats the template beat is judged by `arrhythmia.origin`. In longer ones
 it is the typical beat: of sinus origin in every record of DS1."""
-
-LEAST_WAVE = 0.03
-"""Root mean square below which nothing is a P wave, in standard deviations of a segment."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +95,11 @@ class Beats:
     rr_pre, rr_post : ndarray of float, shape (beats,)
         RR interval before and after each beat in seconds.
     p_wave_similarity : ndarray of float, shape (beats,)
-        See `p_wave_similarity`.
+        See `arrhythmia.p_wave.p_wave_similarity`.
     notes : tuple of str
         What the user should know of how lead and R peaks were chosen.
-    others : tuple of ndarray of float32, each of shape (beats, samples)
-        The same beats in the record's other ECG leads; 1 is the standard deviation of the typical
-        beat there.
+    others : tuple of Beats
+        The same beats, with the same centres, in the record's other ECG leads.
     sinus : float
         Probability that the template beat is of sinus origin; NaN where it is not judged, in
         records of `SHORT` beats or more.
@@ -123,7 +119,7 @@ class Beats:
     rr_post: np.ndarray
     p_wave_similarity: np.ndarray
     notes: tuple[str, ...] = ()
-    others: tuple[np.ndarray, ...] = ()
+    others: tuple[Beats, ...] = ()
     sinus: float = float("nan")
 
     def __len__(self) -> int:
@@ -133,6 +129,11 @@ class Beats:
     def beat_class(self) -> np.ndarray:
         """Place of each beat in `arrhythmia.labels.BEAT_CLASSES`; -1 where it is not known."""
         return class_numbers(self.symbol)
+
+    @property
+    def in_leads(self) -> tuple[Beats, ...]:
+        """The beats in every lead that is read, this one first."""
+        return (self, *self.others)
 
     @property
     def annotated(self) -> bool:
@@ -146,7 +147,7 @@ def find_beats(
     lead: str | None = None,
     source: str | None = None,
 ) -> Beats:
-    """All beats of a record, seen in one of its leads.
+    """All beats of a record, in all its ECG leads.
 
     Parameters
     ----------
@@ -155,7 +156,8 @@ def find_beats(
     settings : BeatSettings
         How beats are made.
     lead : str, optional
-        Name of the lead; see `arrhythmia.records.Record.lead` for the default.
+        Name of a lead, which is then the only one that is read; by default all are, first the one
+        that `arrhythmia.records.Record.lead` gives.
     source : str, optional
         ``"atr"`` for the R peaks of the annotation, ``"detect"`` to detect them; by default the
         annotation where there is one.
@@ -165,13 +167,24 @@ def find_beats(
     InputError
         If the record cannot be used.
     """
+    beats = cut_record(record, settings, lead, source)
+    return with_sinus_template(beats, settings) if len(beats) < SHORT else beats
+
+
+def cut_record(
+    record: Record,
+    settings: BeatSettings,
+    lead: str | None = None,
+    source: str | None = None,
+) -> Beats:
+    """`find_beats`, with the typical beat as the template beat however short the record is."""
     chosen = record.lead(lead)
-    r_peaks = locate_beats(record, chosen, settings, source)
+    read = [chosen] if lead else [record.lead(name) for name in record.ecg_leads]
+    r_peaks = locate_beats(record, read, settings, source)
     beats = cut_beats(prepare_lead(chosen, settings, r_peaks), settings)
     notes = (record.lead_notes(chosen) if lead is None else ()) + r_peaks.notes
-    others = tuple(cut_other_leads(record, beats, settings))
-    beats = replace(beats, notes=notes, others=others)
-    return with_sinus_template(beats, settings) if len(beats) < SHORT else beats
+    others = tuple(cut_other_leads(record, beats, settings)) if lead is None else ()
+    return replace(beats, notes=notes, others=others)
 
 
 def with_sinus_template(
@@ -189,27 +202,17 @@ def with_sinus_template(
     origin : tuple of float
         See `arrhythmia.origin.find_origin`.
     """
-    segments = np.stack([beats.segments, *beats.others], axis=1)
+    segments = np.stack([lead.segments for lead in beats.in_leads], axis=1)
     found = find_origin(segments, beats.rr_pre, beats.rr_post, settings, origin)
-    if found.is_typical:
-        return replace(beats, sinus=found.probability)
-    template = found.template_beat[0]
-    scale = max(float(np.std(template)), 1e-9)
-    standardised = beats.segments / scale
-    return replace(
-        beats,
-        segments=standardised.astype(np.float32),
-        template_beat=(template / scale).astype(np.float32),
-        p_wave_similarity=p_wave_similarity(standardised, settings),
-        sinus=found.probability,
-    )
+    if not found.is_typical:
+        pairs = zip(beats.in_leads, found.template_beat, strict=True)
+        first, *others = (compared_with(lead, template, settings) for lead, template in pairs)
+        beats = replace(first, others=tuple(others))
+    return replace(beats, sinus=found.probability)
 
 
-def cut_other_leads(record: Record, beats: Beats, settings: BeatSettings) -> Iterator[np.ndarray]:
-    """The same beats in the record's other ECG leads, shape (beats, samples) each.
-
-    A lead that is flat or mostly invalid is left out.
-    """
+def cut_other_leads(record: Record, beats: Beats, settings: BeatSettings) -> Iterator[Beats]:
+    """The same beats in the record's other ECG leads; flat and invalid ones are left out."""
     for name in record.ecg_leads:
         if name == beats.lead:
             continue
@@ -218,8 +221,29 @@ def cut_other_leads(record: Record, beats: Beats, settings: BeatSettings) -> Ite
         except InputError:
             continue
         segments = cut_segments(signal, beats.centers * settings.fs, settings)
-        scale = max(float(np.median(np.std(segments, axis=1))), 1e-9)
-        yield (segments / scale).astype(np.float32)
+        seen = replace(beats, lead=name, segments=segments)
+        yield compared_with(seen, typical_beat(segments[:, None])[0], settings)
+
+
+def compared_with(beats: Beats, template_beat: np.ndarray, settings: BeatSettings) -> Beats:
+    """Beats in one lead, compared with another template beat, whose standard deviation is 1.
+
+    Parameters
+    ----------
+    beats : Beats
+    template_beat : ndarray of float, shape (samples,)
+        In the units of their segments.
+    settings : BeatSettings
+        How they were cut.
+    """
+    scale = max(float(np.std(template_beat)), 1e-9)
+    segments = beats.segments / scale
+    return replace(
+        beats,
+        segments=segments.astype(np.float32),
+        template_beat=(template_beat / scale).astype(np.float32),
+        p_wave_similarity=p_wave_similarity(segments, settings),
+    )
 
 
 def prepare_lead(lead: Lead, settings: BeatSettings, r_peaks: RPeaks) -> Prepared:
@@ -273,10 +297,7 @@ def cut_beats(prepared: Prepared, settings: BeatSettings) -> Beats:
     centers = center_qrs(prepared.signal, settings.fs, prepared.marks, settings.search)
     segments = cut_segments(prepared.signal, centers, settings)
     rr_pre, rr_post = rr_intervals(centers, settings.fs, len(prepared.signal))
-    template = typical_beat(segments[:, None])[0]
-    scale = max(float(np.std(template)), 1e-9)
-    segments = segments / scale
-    return Beats(
+    beats = Beats(
         record=prepared.record,
         lead=prepared.lead,
         fs=settings.fs,
@@ -284,13 +305,14 @@ def cut_beats(prepared: Prepared, settings: BeatSettings) -> Beats:
         symbol=prepared.r_peaks.symbol,
         source=prepared.r_peaks.source,
         centers=centers / settings.fs,
-        segments=segments.astype(np.float32),
-        template_beat=(template / scale).astype(np.float32),
+        segments=segments,
+        template_beat=segments[0],
         mean_rr=mean_rr(rr_pre),
         rr_pre=rr_pre,
         rr_post=rr_post,
-        p_wave_similarity=p_wave_similarity(segments, settings),
+        p_wave_similarity=np.ones(len(centers)),
     )
+    return compared_with(beats, typical_beat(segments[:, None])[0], settings)
 
 
 def cut_segments(signal: np.ndarray, centers: np.ndarray, settings: BeatSettings) -> np.ndarray:
@@ -313,32 +335,3 @@ def cut_segments(signal: np.ndarray, centers: np.ndarray, settings: BeatSettings
     """
     places = centers[:, None] - settings.left + np.arange(settings.length)
     return map_coordinates(signal, places[None], order=3, mode="nearest")
-
-
-def p_wave_similarity(segments: np.ndarray, settings: BeatSettings) -> np.ndarray:
-    """How much of what precedes the QRS the beats around have in common: their P wave.
-
-    In atrial fibrillation no P wave goes before a QRS; what is there instead differs from
-    beat to beat, and its median over 21 beats is next to nothing. Of sinus rhythm the median is
-    the P wave itself. It depends on neither lead nor amplitude.
-
-    Parameters
-    ----------
-    segments : ndarray, shape (beats, samples)
-        Standardised, so that `LEAST_WAVE` has a meaning.
-    settings : BeatSettings
-        How they were cut.
-
-    Returns
-    -------
-    ndarray of float, shape (beats,)
-        Energy of the median of the 21 beats around between 0.26 and 0.07 s before the QRS,
-        relative to the median of their energies and that of `LEAST_WAVE`: in DS1 about .1 in
-        fibrillation, .9 in sinus rhythm. What lies on the line between the ends of this
-        stretch does not count.
-    """
-    start, stop = (max(settings.left - round(s * settings.fs), 0) for s in P_WAVE_S)
-    wave = segments[:, start : max(stop, 1)].astype(float)
-    wave -= np.linspace(wave[:, 0], wave[:, -1], wave.shape[1], axis=1)
-    energy = median_around(np.mean(wave**2, axis=1)) + LEAST_WAVE**2
-    return np.clip(np.mean(median_around(wave) ** 2, axis=1) / energy, 0, 1)

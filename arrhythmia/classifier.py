@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from scipy.special import softmax
 
 from arrhythmia.beats import Beats, find_beats
+from arrhythmia.decision import Decision, only
 from arrhythmia.errors import InputError
 from arrhythmia.files import CLONE, IS_CLONE, compress_archive, shipped, whole_folder
+from arrhythmia.forward import Forward, input_shapes
 from arrhythmia.labels import BEAT_CLASSES
-from arrhythmia.model_settings import ModelSettings, read_settings
+from arrhythmia.leads import join_leads, lead_shares
+from arrhythmia.model_settings import ModelSettings, check_archive, read_settings
 from arrhythmia.records import Record
 from arrhythmia.sequences import CHANNELS, RR_INPUTS, Inputs, covering_runs, network_inputs
-from arrhythmia.templates import FEWEST_BEATS, Templates, find_templates, with_templates
+from arrhythmia.templates import FEWEST_BEATS, find_templates, with_templates
 
 if TYPE_CHECKING:
     import keras
@@ -32,35 +36,7 @@ OWN_MODEL: Final = shipped("saved_models/all")
 """The model for recordings of one's own, see `arrhythmia.which_model`."""
 
 RUNS_AT_ONCE: Final = 512
-"""Bounds memory for day-long recordings. Calling the network directly starts sooner than
-``predict``, which first traces it."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What the beats of a record are, and what that rests on.
-
-    Parameters
-    ----------
-    probabilities : ndarray of float, shape (beats, 5)
-        In the order of `arrhythmia.labels.BEAT_CLASSES`.
-    by_itself : ndarray of float, shape (beats, 5)
-        What the network says of each beat and its neighbours.
-    templates : Templates or None
-        The groups that were judged together; None where each beat was judged by itself.
-    """
-
-    probabilities: np.ndarray
-    by_itself: np.ndarray
-    templates: Templates | None
-
-
-def only(probabilities: np.ndarray, wanted: np.ndarray | None) -> np.ndarray:
-    """The rows wanted, the others NaN; all of them where ``wanted`` is None."""
-    if wanted is None:
-        return probabilities
-    chosen = np.isin(np.arange(len(probabilities)), wanted)
-    return np.where(chosen[:, None], probabilities, np.nan)
+"""Bounds memory for day-long recordings."""
 
 
 class Classifier:
@@ -74,30 +50,26 @@ class Classifier:
         Preprocessing and facts of the training.
     members : sequence of Classifier
         Networks whose mean it gives, while it is in memory; `save` does not keep them.
-
-    Examples
-    --------
-    >>> from arrhythmia.classifier import Classifier
-    >>> from arrhythmia.records import read_excerpt
-    >>> classifier = Classifier.load()
-    >>> beats = classifier.find_beats(read_excerpt())
-    >>> classifier.probabilities(beats).shape[1]
-    5
     """
 
     def __init__(
-        self, network: keras.Model, settings: ModelSettings, members: Sequence[Classifier] = ()
+        self,
+        network: keras.Model | None,
+        settings: ModelSettings,
+        members: Sequence[Classifier] = (),
+        file: Path | None = None,
     ) -> None:
-        self.network = network
+        self._network = network
+        self._file = file
         self.settings = settings
         self.members = tuple(members)
-        self._forward = None
+        self._runner: Forward | None = None
         self._halves = None
         self._traced: list = []
 
     @classmethod
     def load(cls, folder: str | Path = DEFAULT_MODEL) -> Classifier:
-        """Load what `save` wrote.
+        """Load what `save` wrote; Keras is imported when ``network`` is asked for.
 
         Raises
         ------
@@ -105,27 +77,65 @@ class Classifier:
             If the folder is missing, incomplete, damaged or incompatible.
         """
         settings = read_settings(folder)
-        from arrhythmia.backend import keras
-
         file = Path(folder) / "model.keras"
+        classifier = cls(None, settings, file=file)
         try:
-            network = keras.saving.load_model(file, compile=False)
-        except Exception as error:  # Keras raises many kinds for a damaged or foreign file
-            reason = str(error).strip().split("\n")[0][:200]
-            raise InputError(
-                f"'{file}' cannot be loaded ({reason}): it is damaged or was saved by another "
-                f"version of Keras ({settings.versions.get('keras', 'unknown')})"
-            ) from error
+            check_archive(file)
+            classifier._runner = Forward.read(file)
+            shapes = input_shapes(file), classifier._runner.outputs(settings.run)
+        except (KeyError, ValueError, OSError, zipfile.BadZipFile, TypeError, IndexError) as error:
+            raise classifier._unreadable(error) from error
         wanted = [
             (None, settings.run, settings.beats.length, CHANNELS),
             (None, settings.run, len(RR_INPUTS)),
         ]
-        if network.input_shape != wanted:
+        outputs = (None, settings.run, len(BEAT_CLASSES))
+        if shapes != (wanted, outputs):
             raise InputError(
-                f"'{file}' takes inputs of shape {network.input_shape}, its settings say {wanted}: "
-                "it was saved by an incompatible version of this program"
+                f"'{file}' takes inputs of shape {shapes[0]} and gives {shapes[1]}, its settings "
+                f"say {wanted} and {outputs}: it was saved by an incompatible version"
             )
-        return cls(network, settings)
+        if not classifier.runner.is_finite:
+            raise InputError(f"'{file}' holds weights that are NaN or infinite: get it again")
+        return classifier
+
+    def _unreadable(self, error: Exception) -> InputError:
+        reason = (str(error) or repr(error)).strip().split("\n")[0][:100]
+        return InputError(
+            f"'{self._file}' cannot be loaded ({reason}): it is damaged or was saved by another "
+            f"version of Keras ({self.settings.versions.get('keras', 'unknown')})"
+        )
+
+    @property
+    def network(self) -> keras.Model:
+        """The network as Keras knows it: for training and for gradients.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged or foreign.
+        """
+        if self._network is None:
+            from arrhythmia.backend import keras
+
+            try:
+                self._network = keras.saving.load_model(self._file, compile=False)
+            except Exception as error:  # Keras raises many kinds for a damaged or foreign file
+                raise self._unreadable(error) from error
+        return self._network
+
+    @property
+    def runner(self) -> Forward:
+        """The network as it is run with NumPy.
+
+        Raises
+        ------
+        ValueError
+            If it is of another kind than `arrhythmia.model.build_network` builds.
+        """
+        if self._runner is None:
+            self._runner = Forward.of(self.network)
+        return self._runner
 
     def save(self, folder: str | Path, history: str | None = None) -> None:
         """Write ``model.keras`` and ``settings.json``, whole or not at all.
@@ -159,7 +169,7 @@ class Classifier:
         record : Record
             At any sampling rate.
         lead : str, optional
-            Name of the lead; by default MLII, or the first ECG lead.
+            Name of the only lead to read; by default all ECG leads are read.
         source : str, optional
             ``"atr"`` for the R peaks of the annotation, ``"detect"`` to detect them; by default
             the annotation where there is one.
@@ -221,7 +231,7 @@ class Classifier:
         return self._halves
 
     def decide(self, beats: Beats, wanted: np.ndarray | None = None) -> Decision:
-        """Classify the beats of a record, each by itself and together with its template.
+        """Classify the beats of a record: in each lead, in all leads, and with their templates.
 
         Parameters
         ----------
@@ -230,13 +240,16 @@ class Classifier:
         wanted : ndarray of int, optional
             Only these beats need be known, which saves time where each is judged by itself.
         """
-        settings = self.settings.templates
-        if settings is None or len(beats) < FEWEST_BEATS:
-            by_itself = self.network_probabilities(beats, wanted)
-            return Decision(by_itself, by_itself, None)
-        by_itself = self.network_probabilities(beats)
-        templates = find_templates(beats, settings).split(by_itself)
-        return Decision(with_templates(by_itself, templates, settings), by_itself, templates)
+        settings, templates = self.settings.templates, None
+        together = settings is not None and len(beats) >= FEWEST_BEATS
+        wanted = None if together else wanted
+        by_lead = np.stack([self.network_probabilities(lead, wanted) for lead in beats.in_leads])
+        shares = lead_shares(beats, self.settings.beats)
+        by_itself = probabilities = join_leads(by_lead, shares)
+        if together:
+            templates = find_templates(beats, settings).split(by_itself)
+            probabilities = with_templates(by_itself, templates, settings)
+        return Decision(probabilities, by_itself, templates, by_lead, shares)
 
     def probabilities(self, beats: Beats, wanted: np.ndarray | None = None) -> np.ndarray:
         """Probability of every class for every beat, as `decide` gives them.
@@ -244,7 +257,6 @@ class Classifier:
         Parameters
         ----------
         beats : Beats
-            Of one record.
         wanted : ndarray of int, optional
             Only these beats; the rows of the others are NaN.
 
@@ -256,7 +268,7 @@ class Classifier:
         return only(self.decide(beats, wanted).probabilities, wanted)
 
     def network_probabilities(self, beats: Beats, wanted: np.ndarray | None = None) -> np.ndarray:
-        """Probability of every class for every beat by itself, as the network gives it.
+        """Probability of every class for every beat in one lead, as the network gives it.
 
         Beats are read in runs that overlap; a beat's probabilities are averaged over the runs
         that hold it, with more weight where it stands near the middle.
@@ -281,6 +293,12 @@ class Classifier:
         outputs = self.run_probabilities(inputs, places)
         sums = np.zeros((len(beats), len(BEAT_CLASSES)))
         np.add.at(sums, places.ravel(), (outputs * weights[..., None]).reshape(-1, sums.shape[1]))
+        lost = len(sums) - np.count_nonzero(np.isfinite(sums).all(axis=1))
+        if lost:
+            raise InputError(
+                f"{lost} of {len(sums)} beats have no finite probabilities: the signal has values "
+                "out of all range; choose another lead"
+            )
         return only(sums, wanted)
 
     def run_probabilities(self, inputs: Inputs, places: np.ndarray) -> np.ndarray:
@@ -291,19 +309,21 @@ class Classifier:
         inputs : Inputs
             Of all beats of a record.
         places : ndarray of int, shape (runs, run)
-            Which beats stand in each run.
 
         Returns
         -------
         ndarray of float, shape (runs, run, 5)
         """
-        if self._forward is None:
-            from arrhythmia.model import side_by_side
-
-            self._forward = side_by_side(self.network)
         parts = np.array_split(places, -(-len(places) // RUNS_AT_ONCE))
-        outputs = [
-            self._forward([inputs.segments[part], inputs.rr[part]], training=False)
-            for part in parts
-        ]
-        return np.concatenate(outputs)
+        return np.concatenate([self._of_runs(inputs, part) for part in parts])
+
+    def _of_runs(self, inputs: Inputs, places: np.ndarray) -> np.ndarray:
+        try:
+            runner = self.runner
+        except ValueError:  # a study's network
+            given = [inputs.segments[places], inputs.rr[places]]
+            return np.asarray(self.network(given, training=False))
+        needed, where = np.unique(places, return_inverse=True)
+        features = runner.features(inputs.segments[needed])
+        scores = runner.scores(features[where.reshape(places.shape)], inputs.rr[places])
+        return softmax(scores, axis=-1)

@@ -7,9 +7,14 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from typing import Final, NoReturn
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NoReturn
 
-from arrhythmia.errors import InputError
+from arrhythmia.errors import InputError, SomeFailedError, one_line
+from arrhythmia.stopping import STOPPED, interruptible
+
+if TYPE_CHECKING:
+    from arrhythmia.records import Hints
 
 PROG: Final = "python -m arrhythmia"
 
@@ -22,7 +27,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print one line and leave with exit code 2."""
-        self.exit(2, f"{self.prog}: error: {message} (see '{self.prog} --help')\n")
+        self.exit(2, f"{self.prog}: error: {one_line(message)} (see '{self.prog} --help')\n")
 
 
 def run(command: Callable[[], None], prog: str) -> int:
@@ -38,21 +43,64 @@ def run(command: Callable[[], None], prog: str) -> int:
     Returns
     -------
     int
-        Exit code: 0, 2 for bad input, 130 when interrupted.
+        Exit code: 0, 2 for bad input, 3 where some recordings failed, 130 when interrupted.
     """
-    try:
-        command()
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough, as with "| head"
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except InputError as error:
-        print(f"{prog}: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"\n{prog}: stopped", file=sys.stderr)
-        return 130
+    if sys.stderr is None:  # closed; what is told goes nowhere, not into a file opened later
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    if sys.stdout is None:
+        return _fail(prog, "standard output is closed: leave out '>&-'")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal without UTF-8 shows the rest escaped
+            stream.reconfigure(errors="backslashreplace")
+    with interruptible() as interruption:
+        try:
+            command()
+            sys.stdout.flush()
+        except BaseException as error:
+            if interruption.happened or isinstance(error, KeyboardInterrupt):
+                print(f"\n{prog}: stopped", file=sys.stderr)
+                return STOPPED
+            return _code_of(error, prog)
     return 0
+
+
+def _code_of(error: BaseException, prog: str) -> int:
+    """Exit code for what ended a command; an error of the program itself is raised again."""
+    if isinstance(error, BrokenPipeError):  # the reader has seen enough, as with "| head"
+        _drop_output()
+        return 0
+    if isinstance(error, InputError):
+        return _fail(prog, str(error))
+    if isinstance(error, SomeFailedError):
+        print(f"{prog}: {error}", file=sys.stderr)
+        return 3
+    if isinstance(error, MemoryError):
+        return _fail(prog, "there is not enough memory: give a shorter recording")
+    if isinstance(error, OSError) and error.errno is not None:
+        where = f" '{os.fsdecode(error.filename)}'" if error.filename else ""
+        reason = error.strerror or os.strerror(error.errno)
+        return _fail(prog, f"the system refused to read or write{where} ({reason})")
+    raise error
+
+
+def _fail(prog: str, text: str) -> int:
+    try:
+        print(f"{prog}: error: {one_line(text)}", file=sys.stderr, flush=True)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:  # e.g. a full disk: Python would try again at its end, and tell of it
+        _drop_output()
+    return 2
+
+
+def _drop_output() -> None:
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:
+                os.dup2(nowhere, stream.fileno())
 
 
 def check_display() -> None:
@@ -91,9 +139,31 @@ def add_command(commands: argparse._SubParsersAction, name: str, text: str) -> P
     return parser
 
 
-def add_lead(parser: argparse.ArgumentParser) -> None:
-    """Add ``--lead``."""
-    parser.add_argument("--lead", help="name of the lead (default: MLII, or the first ECG lead)")
+def add_recording(parser: argparse.ArgumentParser) -> None:
+    """Add what tells how a recording is read: ``--lead``, ``--fs``, ``--units``, ``--data-dir``."""
+    parser.add_argument(
+        "--lead", help="name or number of the only lead to read (default: all ECG leads)"
+    )
+    parser.add_argument("--fs", metavar="HZ", type=float, help="rate, where the file says none")
+    parser.add_argument("--units", metavar="UNIT", help="mV, uV or V, where the file says none")
+    add_data_dir(parser)
+
+
+def hints_of(options: argparse.Namespace) -> Hints:
+    """What the user says of the file by ``--fs`` and ``--units``.
+
+    Raises
+    ------
+    InputError
+        If a rate is not above 0, or a unit is not known.
+    """
+    from arrhythmia.records import IN_MILLIVOLTS, Hints
+
+    if options.fs is not None and not 0 < options.fs < float("inf"):
+        raise InputError(f"--fs must be above 0, got {options.fs:g}")
+    if options.units is not None and options.units not in IN_MILLIVOLTS:
+        raise InputError(f"--units must be one of mV, uV, V, nV, got '{options.units}'")
+    return Hints(options.fs, options.units)
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:

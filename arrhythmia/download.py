@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,10 +13,11 @@ from urllib.parse import urlsplit
 
 import pooch
 import requests
+import urllib3
 from tqdm import tqdm
 
 from arrhythmia.errors import InputError
-from arrhythmia.files import shipped
+from arrhythmia.files import shipped, whole_file
 
 URLS: Final = {
     "mitdb": "https://physionet.org/files/mitdb/1.0.0/",
@@ -34,8 +36,18 @@ AGAIN: Final = (
     "or take a copy on this computer with --from DIR"
 )
 
-Downloader = Callable[[str, str, object], None]
-"""What pooch calls with where a file is, a temporary file to write, and itself."""
+LARGEST: Final = 4_000_000
+"""Bytes of a file: the largest of both databases have 2 million."""
+
+SLOWEST: Final = 1000
+"""Bytes a second, on average, below which a server is given up after `TIMEOUT_S`."""
+
+Download = Callable[[str, Path], None]
+"""Called with where a file is and a temporary file to write."""
+
+
+class FaultError(InputError):
+    """A fault of a server that may have passed when the file is asked for again."""
 
 
 @dataclass(frozen=True)
@@ -97,17 +109,21 @@ def download_database(
         wrong twice, the local copy is missing or incomplete, or the folder cannot be written.
     """
     if from_dir is None:
-        base, downloader, retries = _server(URLS[database] if url is None else url), _from_server, 1
+        base, download = _server(URLS[database] if url is None else url), _from_server
     else:
-        base, downloader, retries = _local(from_dir), _from_folder, 0
-    pooch.get_logger().setLevel("WARNING")  # it would write a line per file over the bar
-    checksums = read_checksums(database)
-    source = pooch.Pooch(Path(folder).absolute(), base, checksums, retry_if_failed=retries)
+        base, download = _local(from_dir), _from_folder
+    folder, checksums = Path(folder), read_checksums(database)
     actions: Counter[str] = Counter()
-    with tqdm(checksums, desc=database, unit="file", disable=not progress) as names:
-        for name in names:
-            actions[_fetch(source, name, downloader)] += 1
-    return DownloadReport(Path(folder), actions["download"], actions["update"], actions["fetch"])
+    with tqdm(checksums.items(), desc=database, unit="file", disable=not progress) as files:
+        for name, known_hash in files:
+            try:
+                action = _fetch(folder, base, name, known_hash, download)
+            except FaultError:
+                if from_dir is not None:
+                    raise
+                action = _fetch(folder, base, name, known_hash, download)
+            actions[action] += 1
+    return DownloadReport(folder, actions["fetched"], actions["replaced"], actions["present"])
 
 
 def read_checksums(database: str = "mitdb") -> dict[str, str]:
@@ -138,22 +154,24 @@ def read_checksums(database: str = "mitdb") -> dict[str, str]:
         ) from error
 
 
-def _fetch(source: pooch.Pooch, name: str, downloader: Downloader) -> str:
-    """Put one file in place; return pooch's word for what it took: download, update or fetch."""
-    try:
-        return source.fetch(name, processor=lambda _, action, __: action, downloader=downloader)
-    except InputError:
-        raise
-    except ValueError as error:  # pooch's word for a wrong checksum
-        raise InputError(
-            f"'{source.get_url(name)}' has a wrong checksum: "
-            "take it from another place with --url URL or --from DIR"
-        ) from error
-    except OSError as error:
-        reason = error.strerror or error.__cause__ or error  # pooch raises some of its own
-        raise InputError(
-            f"cannot write '{source.path / name}' ({reason}): choose another folder with --data-dir"
-        ) from error
+def _fetch(folder: Path, base: str, name: str, known_hash: str, download: Download) -> str:
+    """Put one file in place; tell what it took: fetched, replaced or present."""
+    file, source = folder / name, base + name
+    remedy = "choose another folder with --data-dir"
+    if file.exists() and not file.is_file():
+        raise InputError(f"'{file}' is no regular file: {remedy}")
+    with suppress(OSError):  # told when it is written
+        if file.stat().st_size <= LARGEST and pooch.hashes.hash_matches(file, known_hash):
+            return "present"
+    there = file.is_file()
+    with whole_file(file, remedy) as part:
+        download(source, part)
+        if not pooch.hashes.hash_matches(part, known_hash):
+            raise FaultError(
+                f"'{source}' has a wrong checksum: "
+                "take it from another place with --url URL or --from DIR"
+            )
+    return "replaced" if there else "fetched"
 
 
 def _server(url: str) -> str:
@@ -176,29 +194,43 @@ def _local(from_dir: str | Path) -> str:
     return f"{from_dir}/"
 
 
-def _from_server(url: str, output_file: str, source: object) -> None:
+def _from_server(url: str, part: Path) -> None:
+    """Fetch a file, of at most `LARGEST` bytes and at least `SLOWEST` bytes a second."""
+    headers = {"Accept-Encoding": "identity"}  # what is unpacked could be of any size
     try:
-        pooch.HTTPDownloader(chunk_size=1 << 16, timeout=TIMEOUT_S)(url, output_file, source)
-    except (requests.RequestException, ValueError) as error:  # ValueError: an impossible host name
-        raise InputError(f"cannot fetch '{url}' ({_reason(error)}): {AGAIN}") from error
-    _readable_by_all(output_file)
+        with (
+            requests.get(url, stream=True, timeout=TIMEOUT_S, headers=headers) as answer,
+            part.open("wb") as file,
+        ):
+            answer.raise_for_status()
+            size, began = 0, time.monotonic()
+            while block := answer.raw.read1(1 << 16):
+                size += len(block)
+                seconds = time.monotonic() - began
+                if size > LARGEST:
+                    raise InputError(
+                        f"'{url}' sends more than the {LARGEST} bytes that a file of the database "
+                        "can have: choose another with --url URL"
+                    )
+                if seconds > TIMEOUT_S and size < SLOWEST * seconds:
+                    raise InputError(f"'{url}' sends less than {SLOWEST} bytes a second: {AGAIN}")
+                file.write(block)
+    except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
+        raise FaultError(f"cannot fetch '{url}' ({_reason(error)}): {AGAIN}") from error
 
 
-def _from_folder(file: str, output_file: str, _: object) -> None:
+def _from_folder(file: str, part: Path) -> None:
+    remedy = "give a folder with all the records, or leave out --from"
+    if Path(file).exists() and not Path(file).is_file():
+        raise InputError(f"'{file}' is no regular file: {remedy}")
     try:
-        content = Path(file).read_bytes()
+        with Path(file).open("rb") as source:
+            content = source.read(LARGEST + 1)
     except OSError as error:
-        raise InputError(
-            f"cannot read '{file}' ({error.strerror}): "
-            "give a folder with all the records, or leave out --from"
-        ) from error
-    Path(output_file).write_bytes(content)
-    _readable_by_all(output_file)
-
-
-def _readable_by_all(file: str) -> None:
-    with suppress(OSError):  # pooch's temporary files are private; some disks have no modes
-        Path(file).chmod(0o644)
+        raise InputError(f"cannot read '{file}' ({error.strerror}): {remedy}") from error
+    if len(content) > LARGEST:
+        raise InputError(f"'{file}' is larger than the {LARGEST} bytes of a record: {remedy}")
+    part.write_bytes(content)
 
 
 def _reason(error: Exception) -> str:
@@ -207,7 +239,9 @@ def _reason(error: Exception) -> str:
         return f"HTTP {error.response.status_code}"
     if isinstance(error, requests.Timeout):
         return f"no answer within {TIMEOUT_S} s"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+    if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+        return f"no answer within {TIMEOUT_S} s"
+    if isinstance(error, (urllib3.exceptions.ProtocolError, urllib3.exceptions.SSLError)):
         return "the connection broke off"
     if type(error) is requests.ConnectionError:  # its subclasses (proxy, certificate) say more
         return "no connection"

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
+import platform
 import shutil
 import tempfile
+import time
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
+from secrets import token_hex
 from typing import Final
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -16,6 +22,16 @@ from arrhythmia.errors import InputError
 
 CLONE: Final = Path(__file__).resolve().parent.parent
 """The folder that holds the package: the project's own where it is cloned."""
+
+PART: Final = ".part-"
+"""What the names of temporary files begin with."""
+
+DAY_S: Final = 86_400
+
+LARGEST_JSON: Final = 4_000_000
+"""Bytes."""
+
+_HOST: Final = f"{zlib.crc32(platform.node().encode('utf-8', 'replace')):08x}"
 
 IS_CLONE: Final = (CLONE / "saved_models").is_dir()
 
@@ -32,13 +48,15 @@ def shipped(path: str) -> Path:
 
 
 @contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
+def whole_file(path: str | Path, remedy: str = "choose another place") -> Iterator[Path]:
     """Give a temporary path to write to, and rename it to ``path`` when all went well.
 
     Parameters
     ----------
     path : str or Path
         The file wanted. Its folder is made where it is missing.
+    remedy : str
+        What to do where it cannot be written.
 
     Yields
     ------
@@ -51,20 +69,19 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         If the folder cannot be made or written.
     """
     path = Path(path)
-    with _writable(path):
+    with _writable(path, remedy):
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise InputError(f"'{path}' is a folder: give the name of a file")
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=path.suffix)
-        os.close(handle)
-    part = Path(name)
-    try:
-        yield part
-        part.chmod(0o644)
-        with _writable(path):
+        if path.exists() and not path.is_file():
+            kind = "folder" if path.is_dir() else "device"
+            raise InputError(f"'{path}' is a {kind}: give the name of a file")
+        remove_leftovers(path.parent)
+        part = _part(path)
+        try:
+            part.touch(exist_ok=False)  # with the rights that the umask gives
+            yield part
             part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -91,16 +108,44 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
     folder = Path(folder)
     with _writable(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".part-"))
-    try:
-        yield part
-        with _writable(folder):
+        remove_leftovers(folder.parent)
+        part = _part(folder.with_suffix(""))
+        try:
+            part.mkdir()
+            yield part
             folder.mkdir(exist_ok=True)
             for file in sorted(part.iterdir()):
-                file.chmod(0o644)
                 file.replace(folder / file.name)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _part(path: Path) -> Path:
+    """Name of a temporary file or folder beside a path; `remove_leftovers` knows it by that."""
+    return path.with_name(f"{PART}{_HOST}-{os.getpid()}-{token_hex(4)}{path.suffix}")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete temporary files of `whole_file` and `whole_folder` whose program was killed.
+
+    Those of a program that still runs are left, as are those of other machines for a day.
+    """
+    for part in folder.glob(f"{PART}*"):
+        _, host, number, *_ = f"{part.name}-?-?".removeprefix(".").split("-")
+        here = host == _HOST and number.isdecimal() and os.name != "nt"
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > DAY_S or (here and not _runs(int(number))):
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
+
+
+def _runs(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # another user's
+        return True
+    return True
 
 
 def check_writable(path: str | Path, suffix: str, option: str) -> None:
@@ -138,13 +183,76 @@ def check_writable(path: str | Path, suffix: str, option: str) -> None:
         ) from error
 
 
+def read_json(file: Path) -> dict:
+    """Read a small JSON file that may come from a stranger.
+
+    Raises
+    ------
+    ValueError
+        If it is no regular file, larger than `LARGEST_JSON` bytes, no JSON object, or holds a
+        number that is not finite.
+    """
+    if not file.is_file() or file.stat().st_size > LARGEST_JSON:
+        raise ValueError(f"no regular file of at most {LARGEST_JSON} bytes")
+    try:
+        facts = json.loads(
+            file.read_text(encoding="utf-8"), parse_constant=_finite, parse_float=_finite
+        )
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(facts, dict):
+        raise ValueError("no JSON object")
+    return facts
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no finite number")
+    return number
+
+
+def check_no_input(output: str | Path, record: str | Path) -> None:
+    """Refuse to write over a file of the record that is read.
+
+    Parameters
+    ----------
+    output : str or Path
+        The file wanted, or a link to one.
+    record : str or Path
+        Path of the recording, without suffix where it is a WFDB record: its header is read for its
+        signal files.
+
+    Raises
+    ------
+    InputError
+        If the output is the header, an annotation that was there as ``.atr``, or a signal file.
+    """
+    output, record = Path(output), Path(record)
+    header = record.with_name(f"{record.name}.hea")
+    inputs = [record, header, record.with_name(f"{record.name}.atr")]
+    with suppress(OSError, ValueError):
+        text = header.read_bytes()[:1_000_000].decode("utf-8", "replace")
+        names = {line.split()[0] for line in text.splitlines() if line.strip()}
+        inputs += [record.with_name(name) for name in names if Path(name).name == name]
+    if any(_same(output, file) for file in inputs):
+        raise InputError(f"'{output}' is a file of the recording itself: write to another place")
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.resolve() == other.resolve() or one.samefile(other)
+    except (OSError, RuntimeError):  # one of them is not there; links in a circle
+        return False
+
+
 @contextmanager
-def _writable(path: Path) -> Iterator[None]:
+def _writable(path: Path, remedy: str = "choose another place") -> Iterator[None]:
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise InputError(f"cannot write '{path}' ({reason}): choose another place") from error
+        raise InputError(f"cannot write '{path}' ({reason}): {remedy}") from error
 
 
 def compress_archive(file: Path) -> None:

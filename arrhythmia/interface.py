@@ -10,14 +10,14 @@ import pandas as pd
 from arrhythmia import classifier as trunk
 from arrhythmia.classifier import DEFAULT_MODEL
 from arrhythmia.drawing import clock
-from arrhythmia.explain.case import Case, explain_beat
+from arrhythmia.explain.case import Case
 from arrhythmia.explain.explanation import DEFAULT_METHOD
+from arrhythmia.explain.gather import explain_beat
 from arrhythmia.predictions import record_table
 from arrhythmia.records import Record
-from arrhythmia.rhythm import Event, active_before, find_events
-from arrhythmia.signals import filtered_lead
+from arrhythmia.rhythm import Event
 from arrhythmia.trust.confidence import Confidence, is_calibrated
-from arrhythmia.trust.quality import find_problems_of_record
+from arrhythmia.trust.events import events_of_record
 
 
 class Classifier(trunk.Classifier):
@@ -69,7 +69,7 @@ class Classifier(trunk.Classifier):
         record : Record
             As `arrhythmia.read_record` gives it.
         lead : str, optional
-            Name of the lead; by default MLII, or the first ECG lead.
+            Name of the only lead to read; by default all ECG leads are read.
         source : str, optional
             ``"atr"`` for the R peaks of the annotation, ``"detect"`` to detect them; by default
             the annotation where there is one.
@@ -121,14 +121,8 @@ class Classifier(trunk.Classifier):
             If the record cannot be used.
         """
         beats = self.find_beats(record, lead, source)
-        probabilities = self.probabilities(beats)
-        assessable = None
-        if self.confidence is not None:
-            problems = find_problems_of_record(record, beats, self.settings.beats)
-            assessable = problems == 0
-        signal = filtered_lead(record.lead(beats.lead), self.settings.beats)
-        active = active_before(signal, record.fs, beats.centers)
-        events = find_events(beats, probabilities.argmax(axis=1), assessable, active)
+        called = self.probabilities(beats).argmax(axis=1)
+        events = events_of_record(record, beats, called, self.settings.beats)
         table = _event_table(events)
         table.attrs["notes"] = (*record.notes, *beats.notes)
         return table

@@ -97,7 +97,7 @@ def find_record(name: str | Path, data_dir: str | Path | None = None) -> Path:
     given = Path(name)
     if not given.name:
         raise InputError(f"record must be a name or a path, got '{name}'")
-    if given.suffix in RECORD_SUFFIXES:
+    if given.suffix in (*RECORD_SUFFIXES, ".mat"):
         given = given.with_suffix("")
     folder = find_data_dir(data_dir)
     places = [given]

@@ -20,9 +20,10 @@ from scipy.spatial import KDTree
 from arrhythmia.beats import Beats
 from arrhythmia.classifier import Decision
 from arrhythmia.errors import InputError
-from arrhythmia.files import whole_file
+from arrhythmia.files import check_no_input, whole_file
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.mitdb import find_record
+from arrhythmia.recognise import format_of
 from arrhythmia.records import EXCERPT_NAME
 from arrhythmia.templates import Templates, TemplateSettings, find_templates, halved
 
@@ -165,8 +166,32 @@ def decisions_file(
     """
     if str(record) == EXCERPT_NAME:
         return Path(folder or ".") / f"{EXCERPT_NAME}{SUFFIX}"
-    place = find_record(record, data_dir)
-    return (place.parent if folder is None else Path(folder)) / f"{place.name}{SUFFIX}"
+    place = place_of(record, data_dir)
+    name = place.stem if place.is_file() else place.name
+    return (place.parent if folder is None else Path(folder)) / f"{name}{SUFFIX}"
+
+
+def place_of(record: str | Path, data_dir: str | Path | None = None) -> Path:
+    """Path of a recording, without suffix where it is a WFDB record."""
+    if Path(record).is_file() and format_of(Path(record)) != "wfdb":
+        return Path(record)
+    return find_record(record, data_dir)
+
+
+def check_outputs(
+    record: str | Path | None, data_dir: str | Path | None, *outputs: str | Path | None
+) -> None:
+    """Refuse outputs that would overwrite the recording.
+
+    Raises
+    ------
+    InputError
+        If one of them is a file of the recording.
+    """
+    if record is None or str(record) == EXCERPT_NAME:
+        return
+    for output in filter(None, outputs):
+        check_no_input(output, place_of(record, data_dir))
 
 
 @dataclass(frozen=True)

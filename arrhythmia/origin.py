@@ -16,7 +16,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import expit
 
-from arrhythmia.signals import P_WAVE_S, BeatSettings
+from arrhythmia.p_wave import p_wave_segments
+from arrhythmia.signals import BeatSettings
 
 MOST_GROUPS: Final = 25
 DIMENSIONS: Final = 10
@@ -254,9 +255,7 @@ def _qrs_area(beat: np.ndarray, settings: BeatSettings) -> np.ndarray:
 
 def _common_p(segments: np.ndarray, settings: BeatSettings) -> float:
     """How much of what precedes the QRS the beats have in common, in the lead that shows most."""
-    start, stop = (max(settings.left - round(s * settings.fs), 0) for s in P_WAVE_S)
-    wave = segments[..., start : max(stop, 1)]
-    wave = wave - np.linspace(wave[..., 0], wave[..., -1], wave.shape[-1], axis=-1)
+    wave = p_wave_segments(segments, settings)
     common = np.median(wave, axis=0)
     height = np.sqrt(np.mean(common**2, axis=1))
     apart = np.sqrt(np.mean((wave - common) ** 2))

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
+from arrhythmia.detector import RATE, beats_in, qrs_probability
 from arrhythmia.errors import InputError
 from arrhythmia.labels import is_beat
 from arrhythmia.records import Lead, Record
-from arrhythmia.signals import BeatSettings, check_lead, fill_gaps
+from arrhythmia.signals import (
+    BeatSettings,
+    bandpass,
+    check_lead,
+    fill_gaps,
+    resample,
+    resampling_ratio,
+)
 
-DETECTABLE_S: Final = 2.0
-"""In less, ``sleepecg`` fails, or finds other beats each time."""
+WHOLE_S: Final = 0.1
+"""Seconds to each side of a beat in which no signal may be missing."""
 
 ANNOTATED, DETECTED, GIVEN = "reference annotation", "detected", "given"
 """Where R peaks come from, as it is said to the user."""
@@ -50,17 +59,17 @@ class RPeaks:
 
 
 def locate_beats(
-    record: Record, lead: Lead, settings: BeatSettings, source: str | None = None
+    record: Record, leads: Sequence[Lead], settings: BeatSettings, source: str | None = None
 ) -> RPeaks:
     """The R peaks of a record: the one place where annotation or detection is decided.
 
     Parameters
     ----------
     record : Record
-    lead : Lead
+    leads : sequence of Lead
         Of this record, in which R peaks are detected.
     settings : BeatSettings
-        What the lead must at least hold.
+        What a lead must at least hold.
     source : str, optional
         One of `SOURCES`; by default the annotation where there is one.
 
@@ -71,9 +80,12 @@ def locate_beats(
     """
     if source not in (None, *SOURCES):
         raise InputError(f"source of R peaks must be one of {', '.join(SOURCES)}, got '{source}'")
-    if source == "detect" or (source is None and record.annotation is None):
-        sample = detect_r_peaks(lead, settings)
-        unasked = f"record {record.name} has no reference annotation: R peaks are detected"
+    marks = record.annotation
+    marked = marks is not None and any(is_beat(symbol) for symbol in marks.symbol)
+    if source == "detect" or (source is None and not marked):
+        sample = detect_r_peaks(leads, settings)
+        lacks = "no reference annotation" if marks is None else "an annotation without beats"
+        unasked = f"record {record.name} has {lacks}: R peaks are detected"
         notes = () if source == "detect" else (unasked,)
         return RPeaks(sample, np.full(len(sample), ""), DETECTED, notes)
     return RPeaks(*reference_beats(record), ANNOTATED)
@@ -110,35 +122,55 @@ def reference_beats(record: Record) -> tuple[np.ndarray, np.ndarray]:
     return sample[inside], symbol[inside]
 
 
-def detect_r_peaks(lead: Lead, settings: BeatSettings) -> np.ndarray:
-    """Find R peaks with ``sleepecg`` (Pan and Tompkins 1985, modified).
+def detect_r_peaks(leads: Sequence[Lead], settings: BeatSettings) -> np.ndarray:
+    """Find the beats that some leads of a record show together, see `arrhythmia.detector`.
 
     Parameters
     ----------
-    lead : Lead
-        At any sampling rate above twice the pass band.
+    leads : sequence of Lead
+        Of one record, one or more; those that are flat or mostly invalid are left out.
     settings : BeatSettings
-        What the lead must at least hold.
+        What a lead must at least hold.
 
     Returns
     -------
     ndarray of int, shape (beats,)
-        In samples of the lead.
+        In samples of the record. None where all leads are invalid.
 
     Raises
     ------
     InputError
-        If no beat is found, or the lead cannot be used.
+        If no beat is found, or no lead can be used.
     """
-    import sleepecg
-
-    check_lead(lead, settings)
-    if lead.seconds < DETECTABLE_S:
+    signals, reason = [], None
+    for lead in leads:
+        try:
+            signals.append(_at_detector_rate(lead, settings))
+        except InputError as error:
+            reason = reason or error
+    if not signals:
+        raise reason
+    places = beats_in(qrs_probability(signals))
+    length = len(leads[0].signal)
+    sample = np.minimum(np.rint(places * leads[0].fs / RATE).astype(int), length - 1)
+    valid = np.any([_is_whole(lead, sample) for lead in leads], axis=0)
+    if not valid.any():
         raise InputError(
-            f"record '{lead.record}' lasts {lead.seconds:.2f} s: R peaks are detected in "
-            f"{DETECTABLE_S:g} s or more, give a longer recording or an annotation"
+            f"no heartbeat found in record '{leads[0].record}': choose another lead, or check that "
+            "it is an ECG"
         )
-    sample = sleepecg.detect_heartbeats(fill_gaps(lead), lead.fs)
-    if not len(sample):
-        raise InputError(f"no heartbeat found in record '{lead.record}': choose another lead")
-    return np.asarray(sample, dtype=int)
+    return sample[valid]
+
+
+def _is_whole(lead: Lead, sample: np.ndarray) -> np.ndarray:
+    """Whether no signal is missing near each place: half a QRS at the edge of a gap is no beat."""
+    missing = np.concatenate([[0], np.cumsum(~np.isfinite(lead.signal))])
+    reach = round(WHOLE_S * lead.fs)
+    first = np.clip(sample - reach, 0, len(lead.signal))
+    return missing[np.clip(sample + reach + 1, 0, len(lead.signal))] == missing[first]
+
+
+def _at_detector_rate(lead: Lead, settings: BeatSettings) -> np.ndarray:
+    check_lead(lead, settings)
+    at_rate = replace(settings, fs=RATE)
+    return bandpass(resample(fill_gaps(lead), resampling_ratio(lead.fs, at_rate)), RATE)

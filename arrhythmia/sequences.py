@@ -84,7 +84,7 @@ def rr_inputs(
     mean_rr : float
         Of the record, in seconds.
     p_wave_similarity : ndarray of float, shape (beats,)
-        See `arrhythmia.beats.p_wave_similarity`.
+        See `arrhythmia.p_wave.p_wave_similarity`.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def rr_ratios(
     irregular : ndarray of float, shape (beats,)
         See `irregularity`.
     p_wave_similarity : ndarray of float, shape (beats,)
-        See `arrhythmia.beats.p_wave_similarity`.
+        See `arrhythmia.p_wave.p_wave_similarity`.
 
     Returns
     -------

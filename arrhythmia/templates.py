@@ -50,7 +50,7 @@ class TemplateSettings:
 
     count: int = 25
     timing: float = 3.0
-    share: float = 0.5
+    share: float = 0.7
 
 
 @dataclass(frozen=True)
@@ -224,11 +224,17 @@ def template_space(beats: Beats, settings: TemplateSettings) -> np.ndarray:
 
 
 def all_leads(beats: Beats) -> np.ndarray:
-    """Segments in every lead, the one that the network reads first, shape (beats, leads, samples).
+    """Segments in every lead, the first lead first, shape (beats, leads, samples).
 
-    Each lead's unit is the standard deviation of its typical beat.
+    Its unit is the standard deviation of its template beat; that of each other lead is the median
+    standard deviation of its beats.
     """
-    return np.stack([beats.segments, *beats.others], axis=1)
+    others = (lead.segments / max(_median_std(lead.segments), 1e-9) for lead in beats.others)
+    return np.stack([beats.segments, *others], axis=1)
+
+
+def _median_std(segments: np.ndarray) -> float:
+    return float(np.median(np.std(segments, axis=1)))
 
 
 def relative_rr(beats: Beats) -> tuple[np.ndarray, np.ndarray]:

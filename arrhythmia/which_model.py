@@ -7,13 +7,15 @@ used, which was trained on DS1 alone.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from arrhythmia.classifier import DEFAULT_MODEL, OWN_MODEL
+from arrhythmia.download import CHECKSUMS, read_checksums
 from arrhythmia.errors import InputError
-from arrhythmia.mitdb import DS1, DS2, PACED, find_data_dir, find_record
+from arrhythmia.mitdb import find_record
+from arrhythmia.model_settings import read_settings
 from arrhythmia.records import EXCERPT_NAME
-from arrhythmia.svdb import SVDB, find_svdb_dir
 
 
 def choose_model(
@@ -29,33 +31,49 @@ def choose_model(
         Folder of the database.
     given : str or Path, optional
         What the user asked for, which is used.
+
+    Raises
+    ------
+    InputError
+        If there is no such model.
     """
+    database, known_name = known_as(record, data_dir)
+    notes: tuple[str, ...] = ()
     if given is not None:
-        return Path(given), ()
-    if not (OWN_MODEL / "model.keras").is_file():
-        return DEFAULT_MODEL, ()
-    database = database_of(record, data_dir)
-    if not database:
-        return OWN_MODEL, ()
-    if record is None or str(record) == EXCERPT_NAME:
-        return DEFAULT_MODEL, ()
-    note = f"record {Path(record).stem} is of {database}: model 'ds1' is used, not 'all'"
-    return DEFAULT_MODEL, (note,)
+        folder = Path(given)
+    elif database or not (OWN_MODEL / "model.keras").is_file():
+        folder = DEFAULT_MODEL
+        if known_name and (OWN_MODEL / "model.keras").is_file():
+            notes = (f"record {known_name} is of {database}: model 'ds1' is used, not 'all'",)
+    else:
+        folder = OWN_MODEL
+    if known_name in read_settings(folder).training.get("records", ()):
+        notes += (f"record {known_name} was in the training data of this model",)
+    return folder, notes
 
 
-def database_of(record: str | Path | None, data_dir: str | Path | None = None) -> str:
-    """The database that a record is of, if model ``all`` was trained on it; else empty."""
+def known_as(record: str | Path | None, data_dir: str | Path | None = None) -> tuple[str, str]:
+    """Database and name of a record that a model may have been trained on; else two empty texts.
+
+    It is known by the content of its signal file, whatever it is called and wherever it lies.
+
+    Parameters
+    ----------
+    record : str or Path, optional
+        None and the bundled excerpt are of mitdb, without a name.
+    data_dir : str or Path, optional
+        Folder of the database.
+    """
     if record is None or str(record) == EXCERPT_NAME:
-        return "mitdb"
+        return "mitdb", ""
     try:
-        place = find_record(record, data_dir).resolve()
-    except InputError:
-        return ""  # told by who reads it
-    if place.name in DS1 + DS2 + PACED and _is_in(place, find_data_dir(data_dir), "mitdb"):
-        return "mitdb"
-    return "svdb" if place.name in SVDB and _is_in(place, find_svdb_dir(), "svdb") else ""
-
-
-def _is_in(place: Path, folder: Path, name: str) -> bool:
-    """Whether a record lies in the folder of its database, or in one called like it."""
-    return place.parent == folder.resolve() or place.parent.name == name
+        place = find_record(record, data_dir)
+        content = place.with_name(f"{place.name}.dat").read_bytes()
+    except (InputError, OSError):
+        return "", ""  # told by who reads it
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    for database in CHECKSUMS:
+        for name, known in read_checksums(database).items():
+            if known == digest:
+                return database, Path(name).stem
+    return "", ""

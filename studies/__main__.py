@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import arrhythmia.stopping  # noqa: F401 (first: Ctrl-C is quiet from now on)
 from arrhythmia.cli import Parser, add_data_dir, add_model, run
 from arrhythmia.errors import InputError
-from arrhythmia.mitdb import require_database
+from arrhythmia.mitdb import DS1, require_database
 from studies.arms import STUDIES
 
 PROG = "python -m studies"
@@ -22,10 +23,13 @@ QUESTIONS = {name: study.question for name, study in STUDIES.items()} | {
     "inside-patients": "what is scored on patients whom the network knows? (optimistic)",
     "tuning": "which settings are best?",
     "faithfulness": "how true are the explanations, method by method?",
+    "detectors": "how well are beats detected?",
+    "delineation": "how far are P, QRS and T from an expert's marks?",
     "leads": "what does each lead bring, and how should they be put together?",
     "templates": "what do templates and rhythm bring, and a reader who names templates?",
     "pieces": "how many ventricular beats are found in short recordings?",
     "causes": "what stands behind the errors on DS2?",
+    "guard": "do the commands hold against mutated inputs and kills at random moments?",
     "benchmark": "how long do the promised things take on this machine?",
 }
 """Name of each study to its question."""
@@ -48,11 +52,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.add_argument("--trials", type=int, metavar="N", help="add N trials, minutes each")
     options = _study(studies, "faithfulness", faithfulness, again=True)
     add_model(options)
+    _study(studies, "delineation", delineation, again=True)
+    _study(studies, "detectors", detectors, again=True)
     for name, command in (("leads", leads), ("templates", templates), ("pieces", pieces)):
         options = _study(studies, name, command, again=True)
         add_model(options)
     options = _study(studies, "causes", causes)
     add_model(options)
+    options = _study(studies, "guard", guard)
+    options.add_argument("--seed", type=int, metavar="N", help="run it (default: show the stored)")
+    options.add_argument("--count", type=int, default=500, help="mutated inputs (default: 500)")
+    options.add_argument("--times", type=int, default=5, help="kills with each signal (default: 5)")
     _add_benchmark(studies)
     options = parser.parse_args(argv)
     if options.list:
@@ -163,12 +173,31 @@ def faithfulness(options: argparse.Namespace) -> None:
     print(format_faithfulness(results))
 
 
+def detectors(options: argparse.Namespace) -> None:
+    """Print how well beats are detected."""
+    from studies.detectors import format_detectors, run_detectors
+
+    with _results(options.again) as folder:
+        results = run_detectors(options.data_dir, folder, _tell)
+    print(f"{QUESTIONS['detectors']}\n\n{format_detectors(results)}")
+
+
+def delineation(options: argparse.Namespace) -> None:
+    """Print how far the waves are from an expert's marks."""
+    from studies.delineation import format_delineation, run_delineation
+
+    with _results(options.again) as folder:
+        results = run_delineation(folder)
+    print(f"{QUESTIONS['delineation']}\n\n{format_delineation(results)}")
+
+
 def leads(options: argparse.Namespace) -> None:
     """Print what each lead brings."""
     from studies.whole_records import format_leads, run_whole_records
 
+    model = _trained_on_ds1(options.model)
     with _results(options.again) as folder:
-        results = run_whole_records(Path(options.model), options.data_dir, folder, _tell)
+        results = run_whole_records(model, options.data_dir, folder, _tell)
     print(f"{QUESTIONS['leads']}\n\n{format_leads(results)}")
 
 
@@ -176,8 +205,9 @@ def templates(options: argparse.Namespace) -> None:
     """Print what templates, rhythm and a reader bring."""
     from studies.whole_records import format_templates, run_whole_records
 
+    model = _trained_on_ds1(options.model)
     with _results(options.again) as folder:
-        results = run_whole_records(Path(options.model), options.data_dir, folder, _tell)
+        results = run_whole_records(model, options.data_dir, folder, _tell)
     print(f"{QUESTIONS['templates']}\n\n{format_templates(results)}")
 
 
@@ -185,13 +215,43 @@ def pieces(options: argparse.Namespace) -> None:
     """Print how many ventricular beats are found in pieces of records."""
     from studies.pieces import format_pieces, run_pieces
 
+    model = _trained_on_ds1(options.model)
     with _results(options.again) as folder:
-        results = run_pieces(Path(options.model), options.data_dir, folder, _tell)
+        results = run_pieces(model, options.data_dir, folder, _tell)
     print(f"{QUESTIONS['pieces']}\n\n{format_pieces(results)}")
+
+
+def _trained_on_ds1(model: str) -> Path:
+    """Folder of a model whose test these studies are."""
+    from arrhythmia.model_settings import read_settings
+
+    if set(read_settings(model).training.get("records", ())) != set(DS1):
+        raise InputError(
+            f"model '{model}' was not trained on DS1 alone: svdb is no test for it, "
+            "give one that was, such as saved_models/ds1"
+        )
+    return Path(model)
 
 
 def _tell(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def guard(options: argparse.Namespace) -> None:
+    """Print what went wrong under mutated inputs and kills; run it where a seed is given."""
+    from studies.guard import format_guard, run_guard
+    from studies.results import RESULTS, read_json, write_json
+
+    file = RESULTS / "guard.json"
+    if options.seed is not None:
+        if min(options.seed, options.count, options.times - 1) < 0:
+            raise InputError("seed and count must be at least 0, and times at least 1")
+        write_json(
+            file, run_guard(options.seed, options.count, options.times, options.data_dir, _tell)
+        )
+    if not file.is_file():
+        raise InputError("no run is stored: give --seed N, which takes minutes")
+    print(format_guard(read_json(file)))
 
 
 def causes(options: argparse.Namespace) -> None:

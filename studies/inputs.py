@@ -14,9 +14,9 @@ from arrhythmia.beats import (
     Prepared,
     cut_beats,
     cut_segments,
-    p_wave_similarity,
 )
 from arrhythmia.origin import typical_beat
+from arrhythmia.p_wave import p_wave_similarity
 from arrhythmia.rr import mean_rr
 from arrhythmia.signals import BeatSettings, center_qrs
 

@@ -9,15 +9,13 @@ from typing import Final
 
 import numpy as np
 
-from arrhythmia.beats import SHORT, cut_beats, prepare_lead, with_sinus_template
+from arrhythmia.beats import SHORT, cut_record, with_sinus_template
 from arrhythmia.classifier import Classifier
 from arrhythmia.labels import BEAT_CLASSES
-from arrhythmia.model_settings import model_digest
-from arrhythmia.r_peaks import locate_beats
 from arrhythmia.records import Record, read_record
 from arrhythmia.train.origin import fit_origin
 from arrhythmia.trust.confidence import Confidence
-from studies.results import RESULTS, read_json, write_json
+from studies.results import RESULTS, of_model
 from studies.whole_records import fold_classifiers
 
 FILE: Final = "pieces.json"
@@ -50,13 +48,10 @@ def measure_piece(
 
     ``origin`` weighs what the origin of a beat is judged by, see `arrhythmia.origin.find_origin`.
     """
-    beats = classifier.find_beats(piece, source="atr")
+    settings = classifier.settings.beats
+    beats = cut_record(piece, settings, source="atr")
     if len(beats) < SHORT:  # as in `find_beats`, with weights of these records
-        settings, lead = classifier.settings.beats, piece.lead()
-        plain = cut_beats(
-            prepare_lead(lead, settings, locate_beats(piece, lead, settings)), settings
-        )
-        beats = with_sinus_template(replace(plain, others=beats.others), settings, origin)
+        beats = with_sinus_template(beats, settings, origin)
     probabilities = classifier.probabilities(beats)
     judged = confidence.assess(classifier, piece, beats, probabilities=probabilities)
     is_v = beats.beat_class == V
@@ -94,15 +89,16 @@ def run_pieces(
         ``model`` (digest), and for each length in seconds, as text, counts of V as `measure_piece`
         gives them.
     """
-    file, digest = folder / FILE, model_digest(model)
-    if file.is_file() and read_json(file)["model"] == digest:
-        return read_json(file)
+    return of_model(folder / FILE, model, lambda: _measure(model, data_dir, tell))
+
+
+def _measure(model: Path, data_dir: str | Path | None, tell: Callable[[str], None]) -> dict:
     confidence = Confidence.load(model)
     counts = {str(seconds): np.zeros(6, dtype=int) for seconds in LENGTHS_S}
     for classifier, names in fold_classifiers(model):
         settings = classifier.settings
         known = [read_record(name, data_dir) for name in settings.training["records"]]
-        known_beats = [classifier.find_beats(record, source="atr") for record in known]
+        known_beats = [cut_record(record, settings.beats, source="atr") for record in known]
         origin = fit_origin(known_beats, settings.beats)
         for name in names:
             record = read_record(name, data_dir)
@@ -110,9 +106,7 @@ def run_pieces(
                 for piece in cut_pieces(record, seconds):
                     counts[str(seconds)] += measure_piece(classifier, confidence, piece, origin)
             tell(f"record {name}")
-    results = {"model": digest} | {key: value.tolist() for key, value in counts.items()}
-    write_json(file, results)
-    return results
+    return {key: value.tolist() for key, value in counts.items()}
 
 
 def format_pieces(results: dict) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 from zipfile import ZipFile
@@ -20,6 +20,7 @@ import pandas as pd
 from arrhythmia.evaluate.scores import Scores, score
 from arrhythmia.files import whole_file
 from arrhythmia.labels import GROUPINGS, grouped, grouping_numbers
+from arrhythmia.model_settings import model_digest
 
 RESULTS: Final = Path(__file__).resolve().parent / "results"
 ARCHIVE: Final = Path("archive") / "earlier-designs.zip"
@@ -38,6 +39,28 @@ def write_json(file: Path, facts: dict, indent: int | None = 1) -> None:
     """Write a JSON file, whole or not at all."""
     with whole_file(file) as part:
         part.write_text(json.dumps(facts, indent=indent) + "\n", encoding="utf-8")
+
+
+def of_model(file: Path, model: Path, measure: Callable[[], dict], indent: int | None = 1) -> dict:
+    """What was measured for this very model, or what is measured now and stored.
+
+    Parameters
+    ----------
+    file : Path
+        Where it is stored.
+    model : Path
+        Folder of the model, known by its digest.
+    measure : callable
+        Gives the figures where they are not stored.
+    indent : int, optional
+        Of the JSON file.
+    """
+    digest = model_digest(model)
+    if file.is_file() and read_json(file)["model"] == digest:
+        return read_json(file)
+    results = {"model": digest} | measure()
+    write_json(file, results, indent)
+    return results
 
 
 def current_runs(folder: Path = RESULTS) -> Iterator[dict]:

@@ -19,19 +19,21 @@ from arrhythmia.classifier import Classifier, Decision
 from arrhythmia.evaluate.reader import format_reader, reader_curve
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.mitdb import FOLDS
-from arrhythmia.model_settings import model_digest
 from arrhythmia.records import Record, read_record
 from arrhythmia.rhythm import in_fibrillation
 from arrhythmia.svdb import SVDB
-from arrhythmia.templates import LEAST, with_templates
-from studies.results import RESULTS, confusion, read_json, scores, write_json
+from arrhythmia.templates import LEAST, find_templates, with_templates
+from studies.results import RESULTS, confusion, of_model, scores
 
 FILE: Final = "whole-records.json"
-SHIPPED: Final = "first lead, templates of all leads (shipped)"
+SHIPPED: Final = "all leads, templates (shipped)"
 S_IN_FIBRILLATION: Final = 0.28
 """How much rarer S is in fibrillation than elsewhere, in DS1: 20 of 3,889 beats, 944 of 51,021."""
-LEADS: Final = ("first lead", "second lead", "plain mean of the leads", SHIPPED)
-TEMPLATES: Final = ("first lead", "templates alone", SHIPPED, "the same, rhythm")
+LEADS: Final = (
+    "first lead", "second lead", "plain mean of the leads", "all leads", "first lead, templates",
+    SHIPPED,
+)  # fmt: skip
+TEMPLATES: Final = ("all leads", "templates alone", SHIPPED, "the same, rhythm")
 """Arms that each of the two studies shows."""
 
 
@@ -40,18 +42,20 @@ def arms_of(
 ) -> tuple[dict[str, np.ndarray], Beats, Decision]:
     """Probabilities of a record's beats by each arm, and what decides them as it is shipped."""
     beats = classifier.find_beats(record, source="atr")
-    second = classifier.find_beats(record, (record.ecg_leads * 2)[1], "atr")
     decision = classifier.decide(beats)
-    own, settings = decision.by_itself, classifier.settings.templates
-    single = [own, classifier.network_probabilities(second)]
-    logarithms = np.mean([np.log(np.maximum(p, LEAST)) for p in single], axis=0)
-    alone = replace(settings, share=1.0)
+    settings, every = classifier.settings.templates, decision.by_lead
+    logarithms = np.log(np.maximum(every, LEAST)).mean(axis=0)
     fibrillating = in_fibrillation(beats, decision.probabilities.argmax(axis=1))
+    first = find_templates(beats, settings).split(every[0])
     arms = {
-        "first lead": own,
-        "second lead": single[1],
+        "first lead": every[0],
+        "second lead": every[min(1, len(every) - 1)],
         "plain mean of the leads": softmax(logarithms, axis=1),
-        "templates alone": with_templates(own, decision.templates, alone),
+        "all leads": decision.by_itself,
+        "first lead, templates": with_templates(every[0], first, settings),
+        "templates alone": with_templates(
+            decision.by_itself, decision.templates, replace(settings, share=1.0)
+        ),
         SHIPPED: decision.probabilities,
         "the same, rhythm": with_rhythm(decision.probabilities, fibrillating),
     }
@@ -112,9 +116,10 @@ def run_whole_records(
         ``model`` (digest), ``DS1`` and ``svdb`` (arm to record to confusion matrix), and
         ``reader`` (`arrhythmia.evaluate.reader.reader_curve` of DS1).
     """
-    file, digest = folder / FILE, model_digest(model)
-    if file.is_file() and read_json(file)["model"] == digest:
-        return read_json(file)
+    return of_model(folder / FILE, model, lambda: _measure(model, data_dir, tell), indent=None)
+
+
+def _measure(model: Path, data_dir: str | Path | None, tell: Callable[[str], None]) -> dict:
     parts: dict[str, dict[str, dict]] = {"DS1": {}, "svdb": {}}
     seen = []
     for classifier, names in [*fold_classifiers(model), (Classifier.load(model), SVDB)]:
@@ -127,9 +132,7 @@ def run_whole_records(
             if part == "DS1":
                 seen.append((beats, decision))
             tell(f"{part}: record {name}")
-    results = {"model": digest, **parts, "reader": reader_curve(seen)}
-    write_json(file, results, indent=None)
-    return results
+    return parts | {"reader": reader_curve(seen)}
 
 
 def format_arms(results: dict, arms: tuple[str, ...]) -> str:

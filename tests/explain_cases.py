@@ -16,6 +16,7 @@ from arrhythmia.explain.explanation import METHOD_NAMES, Explanation
 from arrhythmia.explain.reasons import Move, Reasons
 from arrhythmia.explain.waves import Waves, find_waves
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.leads import lead_shares
 from arrhythmia.predictions import SET_CLASSES, Assessment
 from arrhythmia.records import Annotation, Record, read_record
 from arrhythmia.sequences import RR_INPUTS
@@ -158,7 +159,13 @@ def make_case(
         drawn = {v: random_evidence(beats, beat, *v, seed=i) for i, v in enumerate(views)}
         explanations = drawn | explanations
     return Case(
-        decision=Decision(probabilities, probabilities, templates),
+        decision=Decision(
+            probabilities,
+            probabilities,
+            templates,
+            np.stack([probabilities] * len(beats.in_leads)),
+            lead_shares(beats, SETTINGS),
+        ),
         record=record,
         lead=record.lead(beats.lead),
         beats=beats,

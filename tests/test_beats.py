@@ -15,11 +15,11 @@ from arrhythmia.beats import (
     cut_beats,
     cut_segments,
     find_beats,
-    p_wave_similarity,
     prepare_lead,
 )
 from arrhythmia.labels import class_numbers
 from arrhythmia.origin import typical_beat
+from arrhythmia.p_wave import p_wave_similarity
 from arrhythmia.r_peaks import ANNOTATED, DETECTED, GIVEN, RPeaks, locate_beats, reference_beats
 from arrhythmia.records import Record, read_excerpt, read_record
 from arrhythmia.rr import mean_rr, median_around, rr_intervals
@@ -434,7 +434,7 @@ def test_real_fibrillation_has_no_p_wave_in_common(data_dir: Path) -> None:
 def test_the_excerpt_has_the_beats_that_are_detected_in_it() -> None:
     excerpt = read_excerpt()
     beats = find_beats(excerpt, SETTINGS)
-    peaks = locate_beats(excerpt, excerpt.lead(), SETTINGS)
+    peaks = locate_beats(excerpt, [excerpt.lead()], SETTINGS)
     np.testing.assert_array_equal(beats.sample, peaks.sample)
     assert beats.notes == peaks.notes
     assert np.median(np.abs(beats.centers - beats.sample / excerpt.fs)) < 0.02

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
+import h5py
 import numpy as np
 import pytest
 from conftest import MakeRecord, error_line
 
 from arrhythmia import classifier as classifiers
+from arrhythmia.backend import keras
 from arrhythmia.beats import Beats
 from arrhythmia.classifier import DEFAULT_MODEL, Classifier
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.mitdb import FOLDS
-from arrhythmia.model_settings import ModelSettings, model_digest, read_settings
+from arrhythmia.model_settings import LARGEST_MODEL, ModelSettings, model_digest, read_settings
 from arrhythmia.predictions import PROBABILITY_COLUMNS, read_predictions
 from arrhythmia.records import Record, read_record
 from arrhythmia.sequences import network_inputs
@@ -347,3 +353,118 @@ def test_records_left_out_of_a_fold_get_the_stored_probabilities(data_dir: Path,
     np.testing.assert_array_equal(beats.symbol, table["symbol"])
     stored = table[list(PROBABILITY_COLUMNS)].to_numpy()
     np.testing.assert_allclose(classifier.probabilities(beats), stored, atol=2e-3)
+
+
+# --- models of strangers --------------------------------------------------------------------
+
+
+def edit_archive(folder: Path, name: str, change: Callable[[bytes], bytes]) -> None:
+    """Change one entry of the archive of a network."""
+    with ZipFile(folder / "model.keras") as archive:
+        entries = {entry: archive.read(entry) for entry in archive.namelist()}
+    with ZipFile(folder / "model.keras", "w", ZIP_DEFLATED) as archive:
+        for entry, content in entries.items():
+            archive.writestr(entry, change(content) if entry == name else content)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("beats", "fs", 1e9), ("beats", "fs", "100"), ("beats", "fs", True), ("beats", "fs", None),
+        ("beats", "band", [0.5, 60.0]), ("beats", "band", [40.0, 0.5]), ("beats", "order", 3.5),
+        ("beats", "after", -1.0), ("beats", "search", 100), ("", "run", 10**9), ("", "run", "16"),
+        ("", "run", 0), ("", "seed", -1), ("", "training", []), ("", "versions", []),
+        ("", "training", {"records": 5}), ("", "templates", {"count": 0}),
+        ("", "templates", {"share": 2.0}), ("", "seed", float("nan")),
+    ],
+)  # fmt: skip
+def test_settings_of_another_type_or_out_of_range_are_damaged(
+    model_copy: Path, part: str, name: str, value: object
+) -> None:
+    facts = json.loads((model_copy / "settings.json").read_text("utf-8"))
+    edit_settings(model_copy, **({part: facts[part] | {name: value}} if part else {name: value}))
+    assert "settings.json' is damaged" in error_line(lambda: read_settings(model_copy))
+
+
+def test_an_archive_that_unpacks_to_more_than_a_model_is_not_unpacked(model_copy: Path) -> None:
+    edit_archive(model_copy, "model.weights.h5", lambda _: bytes(LARGEST_MODEL + 1))
+    tracemalloc.start()
+    try:
+        for read in (Classifier.load, model_digest):
+            assert "unpacks to" in error_line(lambda read=read: read(model_copy))
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("fault", ["shape", "link", "external"])
+def test_weights_that_would_fill_the_memory_or_lie_elsewhere_are_refused(
+    model_copy: Path, fault: str
+) -> None:
+    def change(content: bytes) -> bytes:
+        memory = io.BytesIO(content)
+        with h5py.File(memory, "a") as file:
+            if fault == "shape":
+                file.create_dataset("more", (10**6, 10**6), "f4", chunks=True)
+            elif fault == "link":
+                file["more"] = h5py.ExternalLink("/etc/passwd", "/")
+            else:
+                file.create_dataset("more", (4,), "f4", external=[("/etc/passwd", 0, 16)])
+        return memory.getvalue()
+
+    edit_archive(model_copy, "model.weights.h5", change)
+    words = "its weights take more than" if fault == "shape" else "its weights lie in another file"
+    assert words in error_line(lambda: Classifier.load(model_copy))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (b'"Softmax"', b'"Lambda"', "it holds 'Lambda'"),
+        (b'"Functional"', b'"Sequential"', "it holds 'Sequential'"),
+        (b'"units": ', b'"units": 9999', "units is 9999"),
+        (b'{"module"', b'{"a": ' + b"[" * 100_000, "cannot be loaded"),
+    ],
+)
+def test_a_configuration_of_another_kind_is_refused_before_layers_are_built(
+    model_copy: Path, old: bytes, new: bytes, words: str
+) -> None:
+    edit_archive(model_copy, "config.json", lambda text: text.replace(old, new))
+    assert words in error_line(lambda: Classifier.load(model_copy))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused(
+    tiny_classifier: Classifier, tmp_path: Path, value: float
+) -> None:
+    network = keras.models.clone_model(tiny_classifier.network)
+    network.set_weights(tiny_classifier.network.get_weights())
+    weights = network.get_weights()
+    weights[0].flat[0] = value
+    network.set_weights(weights)
+    Classifier(network, tiny_classifier.settings).save(tmp_path / "model")
+    text = error_line(lambda: Classifier.load(tmp_path / "model"))
+    assert "weights that are NaN or infinite" in text
+
+
+@pytest.mark.parametrize("kind", ["classes", "unbuilt"])
+def test_a_network_of_other_outputs_is_refused(
+    tiny_classifier: Classifier, tmp_path: Path, kind: str
+) -> None:
+    if kind == "classes":
+        inputs = [keras.Input(shape[1:]) for shape in tiny_classifier.network.input_shape]
+        flat = keras.layers.TimeDistributed(keras.layers.Flatten())(inputs[0])
+        outputs = keras.layers.Dense(7)(keras.layers.Concatenate()([flat, inputs[1]]))
+        network = keras.Model(inputs, outputs)
+    else:
+        network = keras.Sequential([keras.layers.Dense(5)])
+    Classifier(network, tiny_classifier.settings).save(tmp_path / "model")
+    assert "model.keras'" in error_line(lambda: Classifier.load(tmp_path / "model"))
+
+
+def test_probabilities_that_are_no_numbers_are_refused(
+    tiny_classifier: Classifier, beats: Beats
+) -> None:
+    lost = replace(beats, segments=np.full_like(beats.segments, np.nan))
+    text = error_line(lambda: tiny_classifier.network_probabilities(lost))
+    assert "have no finite probabilities" in text

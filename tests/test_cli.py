@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,9 +17,8 @@ from matplotlib import pyplot as plt
 from arrhythmia.classifier import DEFAULT_MODEL
 from arrhythmia.cli import (
     Parser,
-    add_data_dir,
-    add_lead,
     add_model,
+    add_recording,
     check_display,
     clock_seconds,
     run,
@@ -79,8 +80,7 @@ def parser() -> Parser:
     parser = Parser(prog="prog")
     parser.add_argument("--record")
     parser.add_argument("--beat", type=int)
-    add_lead(parser)
-    add_data_dir(parser)
+    add_recording(parser)
     add_model(parser)
     return parser
 
@@ -150,3 +150,56 @@ def test_a_missing_display_is_told() -> None:
         plt.switch_backend(before)
     assert "display" in text
     assert "--show" in text
+
+
+# --- output that cannot be written ----------------------------------------------------------
+
+
+def command_line(code: str, redirect: str, **variables: str) -> tuple[int, str]:
+    """Exit code and stderr of a command whose standard output goes elsewhere."""
+    program = f"import sys; from arrhythmia.cli import run; sys.exit(run(lambda: {code}, 'prog'))"
+    ran = subprocess.run(
+        ["sh", "-c", f'exec "$0" -c "$1" {redirect}', sys.executable, program],
+        capture_output=True, text=True, check=False, cwd=PROJECT, env=os.environ | variables,
+    )  # fmt: skip
+    return ran.returncode, ran.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has it")
+@pytest.mark.parametrize("length", [1, 100_000])
+def test_a_full_output_is_one_line_and_gives_2(length: int) -> None:
+    code, told = command_line(f"print('x' * {length})", ">/dev/full")
+    assert code == 2
+    assert told.startswith("prog: error: the system refused to read or write (No space left")
+    assert told.count("\n") == 1
+
+
+def test_a_closed_output_is_one_line_before_any_work() -> None:
+    code, told = command_line("1 / 0", ">&-")
+    assert (code, told) == (2, "prog: error: standard output is closed: leave out '>&-'\n")
+
+
+def test_a_closed_stderr_does_no_harm() -> None:
+    assert command_line("print('x')", "2>&-") == (0, "")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp437"])
+def test_a_terminal_without_utf8_shows_what_it_can(encoding: str) -> None:
+    assert command_line(r"print('\u03bcV \udcff')", "", PYTHONIOENCODING=encoding) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.EDQUOT, "Disk quota exceeded", "a\x1bb"), r"'a\x1bb' (Disk quota exceeded)"),
+        (PermissionError(errno.EACCES, "Permission denied", "x"), "'x' (Permission denied)"),
+        (MemoryError(), "not enough memory"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(
+    error: BaseException, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(raising(error), "prog") == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert words in err

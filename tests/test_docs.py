@@ -444,6 +444,20 @@ def reader_table(_: str) -> str:
     return table_of(*rows)
 
 
+def detectors_table(_: str) -> str:
+    """How well beats are detected."""
+    from studies.detectors import FILE, rows_of
+
+    return table_of(*rows_of(stored(RESULTS / FILE)))
+
+
+def delineation_table(_: str) -> str:
+    """Distance from the expert's marks, all records and each."""
+    from studies.delineation import FILE, rows_of
+
+    return table_of(*rows_of(stored(RESULTS / FILE)))
+
+
 def all_table(_: str) -> str:
     """Scores of model ``all`` by record-wise cross-validation over all its records."""
     aami = stored(ALL_MODEL / "folds_metrics.json")["aami"]
@@ -468,6 +482,8 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "ledger-S:19-23": lambda text: of_ledger(19, 23, "f1_S"),
     "ledger-mean:19-23": lambda text: of_ledger(19, 23, "mean_f1"),
     "ledger-mean:24-28": lambda text: of_ledger(24, 28, "mean_f1"),
+    "ledger-mean:29-33": lambda text: of_ledger(29, 33, "mean_f1"),
+    "ledger-mean:34-38": lambda text: of_ledger(34, 38, "mean_f1"),
     "folds": folds_sentence,
     "five-records": five_records_sentence,
     "comparison": comparison_table,
@@ -489,6 +505,8 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "calibrations": calibrations_table,
     "temperature": temperature,
     "coverage-range": coverage_range,
+    "delineation": delineation_table,
+    "detectors": detectors_table,
     "times": times_table,
     "cores": cores,
 }

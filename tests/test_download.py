@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -55,13 +56,20 @@ class Handler(BaseHTTPRequestHandler):
             return
         content = FILES[name]
         self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
+        if fault not in ("endless", "trickling"):
+            self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if fault == "wrong":
             content = b"?" + content[1:]
         elif fault == "broken":
             content = content[: len(content) // 2]
-        self.wfile.write(content)
+        try:
+            self.wfile.write(content)
+            while fault in ("endless", "trickling") and not self.server.closing.is_set():
+                self.wfile.write(bytes(100_000 if fault == "endless" else 1))
+                self.server.closing.wait(0 if fault == "endless" else 0.01)
+        except OSError:
+            pass  # the client has had enough
 
     def log_message(self, *args: object) -> None:
         """Keep the test's output clean."""
@@ -193,6 +201,35 @@ def test_silent_server(server: Server, folder: Path, monkeypatch: pytest.MonkeyP
     assert server.url in message
 
 
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("endless", "sends more than the 4000000 bytes"), ("trickling", "less than 1000 bytes a")],
+)
+def test_a_body_without_end_ends_and_leaves_nothing(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch, fault: str, words: str
+) -> None:
+    monkeypatch.setattr(download, "TIMEOUT_S", 0.5)
+    server.faults[next(iter(FILES))] = [fault] * ALWAYS
+    assert words in error_of(folder, url=server.url)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["from", "data-dir"])
+def test_only_regular_files_are_read(folder: Path, copy: Path, place: str) -> None:
+    name = next(iter(FILES))
+    folder.mkdir(parents=True)
+    if place == "from":
+        (copy / name).unlink()
+    os.mkfifo((copy if place == "from" else folder) / name)
+    assert "is no regular file" in error_of(folder, from_dir=copy)
+
+
+def test_a_large_file_of_a_local_copy_is_not_read_to_its_end(folder: Path, copy: Path) -> None:
+    with (copy / next(iter(FILES))).open("wb") as file:
+        file.truncate(10**12)
+    assert "is larger than the 4000000 bytes" in error_of(folder, from_dir=copy)
+
+
 def test_server_that_is_not_there(folder: Path) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # bound but not listening: a connection is refused
@@ -272,10 +309,10 @@ def test_no_permission_to_write(
 ) -> None:
     folder.mkdir(parents=True)
 
-    def refuse(**_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", str(folder))
 
-    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
+    monkeypatch.setattr("pathlib.Path.touch", refuse)
     message = error_of(folder, url=server.url)
     assert "Permission denied" in message
     assert "--data-dir" in message
@@ -337,6 +374,11 @@ def test_list_matches_the_records(data_dir: Path, monkeypatch: pytest.MonkeyPatc
     for suffix in RECORD_SUFFIXES:
         content = (data_dir / f"100{suffix}").read_bytes()
         assert checksums[f"100{suffix}"] == f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+@pytest.mark.database
+def test_no_file_of_the_database_is_near_the_limit(data_dir: Path) -> None:
+    assert max(file.stat().st_size for file in data_dir.iterdir()) < download.LARGEST / 1.9
 
 
 def test_list_of_svdb() -> None:

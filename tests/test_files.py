@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -11,8 +16,11 @@ from conftest import error_line
 from arrhythmia import files
 from arrhythmia.errors import InputError
 from arrhythmia.files import (
+    check_no_input,
     check_writable,
     compress_archive,
+    read_json,
+    remove_leftovers,
     shipped,
     whole_file,
     whole_folder,
@@ -199,3 +207,112 @@ def test_shipped_files_are_in_the_clone_or_in_the_installed_package(
 def test_what_the_project_needs_comes_with_it(name: str) -> None:
     folder, file = name.rsplit("/", 1)
     assert (shipped(folder) / file).is_file()
+
+
+# --- a full disk, rights, leftovers ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_disk_that_is_full_while_writing_is_the_users_error(tmp_path: Path, number: int) -> None:
+    target = tmp_path / "table.csv"
+    target.write_text("old", encoding="utf-8")
+
+    def write() -> None:
+        with whole_file(target) as part:
+            part.write_text("half", encoding="utf-8")
+            raise OSError(number, os.strerror(number))
+
+    assert f"cannot write '{target}' ({os.strerror(number)})" in error_line(write)
+    assert {file: file.read_text() for file in tmp_path.iterdir()} == {target: "old"}
+
+
+def test_a_folder_on_a_full_disk_is_the_users_error(tmp_path: Path) -> None:
+    def write() -> None:
+        with whole_folder(tmp_path / "model"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert "No space left on device" in error_line(write)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o027, 0o640)])
+def test_files_obey_the_umask(tmp_path: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        with whole_file(tmp_path / "table.csv") as part:
+            part.write_text("one", encoding="utf-8")
+        with whole_folder(tmp_path / "model") as part:
+            (part / "settings.json").write_text("{}", encoding="utf-8")
+    finally:
+        os.umask(before)
+    for file in ("table.csv", "model/settings.json"):
+        assert (tmp_path / file).stat().st_mode & 0o777 == mode
+    assert (tmp_path / "model").stat().st_mode & 0o077 == 0o077 & ~umask
+
+
+def test_leftovers_of_a_kill_are_removed_by_the_next_run_and_others_stay(tmp_path: Path) -> None:
+    code = (
+        "import os, signal; from arrhythmia.files import whole_file, whole_folder\n"
+        f"with whole_file({str(tmp_path / 'a.csv')!r}), whole_folder({str(tmp_path / 'm')!r}):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    killed = subprocess.run([sys.executable, "-c", code], cwd=files.CLONE, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.glob(".part-*"))) == 2
+    (tmp_path / ".part-of-somebody").touch()
+    (tmp_path / ".party").touch()
+    with whole_file(tmp_path / "b.csv"), whole_file(tmp_path / "c.csv"):
+        assert len(list(tmp_path.glob(".part-*"))) == 3  # two at work
+    assert {file.name for file in tmp_path.iterdir()} == {
+        ".part-of-somebody", ".party", "b.csv", "c.csv",
+    }  # fmt: skip
+
+
+def test_leftovers_of_other_machines_are_removed_after_a_day(tmp_path: Path) -> None:
+    part = tmp_path / ".part-0123-77-x.csv"
+    part.touch()
+    remove_leftovers(tmp_path)
+    assert part.exists()
+    os.utime(part, (1e9, 1e9))
+    remove_leftovers(tmp_path)
+    assert not part.exists()
+
+
+# --- input is not overwritten ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["same", "link", "hard link"])
+@pytest.mark.parametrize("name", ["a.hea", "a.atr", "a.ai"])
+def test_a_file_of_the_recording_is_no_output(tmp_path: Path, name: str, kind: str) -> None:
+    (tmp_path / "a.hea").write_text("a 1 360 10\na.ai 212\n", encoding="utf-8")
+    for suffix in ("ai", "atr"):
+        (tmp_path / f"a.{suffix}").touch()
+    output = tmp_path / name
+    if kind != "same":
+        output = tmp_path / "beat.png"
+        (output.symlink_to if kind == "link" else output.hardlink_to)(tmp_path / name)
+    assert "is a file of the recording itself" in error_line(
+        lambda: check_no_input(output, tmp_path / "a")
+    )
+    check_no_input(tmp_path / "b.ai", tmp_path / "a")
+
+
+# --- JSON of strangers ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": NaN}', '{"a": -Infinity}', '{"a": 1e999}', "[" * 100_000, "[1]", "", "\xff"]
+)
+def test_json_that_is_no_object_of_finite_numbers_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text, encoding="latin-1")
+    with pytest.raises(ValueError):
+        read_json(tmp_path / "a.json")
+
+
+def test_only_small_regular_files_are_read_as_json(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(10**12)
+    for name in ("fifo", "large", "none"):
+        with pytest.raises(ValueError, match="regular file"):
+            read_json(tmp_path / name)

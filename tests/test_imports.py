@@ -22,9 +22,9 @@ LONGEST = 350
 """Lines of a module."""
 
 TRUNK_ORDER = (
-    "labels", "svdb", "mitdb", "records", "signals", "r_peaks", "rr", "origin", "beats",
-    "sequences", "templates", "rhythm", "model_settings", "model", "classifier", "predictions",
-    "naming",
+    "labels", "svdb", "mitdb", "recognise", "records", "signals", "detector", "r_peaks", "rr",
+    "p_wave", "origin", "beats", "leads", "sequences", "templates", "delineate", "rhythm",
+    "model_settings", "decision", "forward", "model", "classifier", "predictions", "naming",
 )  # fmt: skip
 """The order of the data, in which the trunk is read; each imports only from those before it."""
 
@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "trust": {"trunk", "trust"},
     "explain": {"trunk", "trust", "explain"},
     "evaluate": {"trunk", "trust", "evaluate"},
-    "annotate": {"trunk", "trust"},
+    "annotate": {"trunk", "trust", "annotate"},
     "faces": {"trunk", "train", "trust", "explain", "evaluate", "annotate", "faces"},
     "studies": {"trunk", "train", "trust", "explain", "evaluate", "annotate", "faces", "studies"},
 }

@@ -93,7 +93,10 @@ def test_what_the_user_should_know_reaches_table_and_case(
 ) -> None:
     record = read_record(make_record(tmp_path, leads=("V5", "V1"), annotate=False))
     notes = classifier.predict(record).attrs["notes"]
-    assert [note.split(": ")[1] for note in notes] == ["using V5", "R peaks are detected"]
+    assert [note.split(": ")[1] for note in notes] == [
+        "using V5 first, and 1 more",
+        "R peaks are detected",
+    ]
     case = classifier.explain(record, V_BEAT, method="grad-cam")
     assert case.notes == notes
     assert explain(classifier, record, V_BEAT, "grad-cam", lead="V1").lead.name == "V1"

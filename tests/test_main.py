@@ -21,9 +21,10 @@ from arrhythmia.classifier import MODELS_FOLDER, Classifier
 from arrhythmia.evaluate import ledger as ledgers
 from arrhythmia.evaluate.ledger import LEDGER_NAME, read_ledger
 from arrhythmia.evaluate.report import evaluate_model
+from arrhythmia.evaluate.scores import decide_reference_beats, decisions_table
+from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.mitdb import DS2
 from arrhythmia.model_settings import model_digest
-from arrhythmia.predictions import scored_table
 from arrhythmia.records import read_record
 
 PROJECT = Path(commands.__file__).parent.parent
@@ -160,13 +161,12 @@ def folds(
     tiny_classifier: Classifier, synthetic_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> pd.DataFrame:
     """Predictions that cross-validation is said to have given."""
-    tables = []
-    for name in ("101", "106", "208", "207"):
-        beats = tiny_classifier.find_beats(read_record(name, synthetic_dir))
-        tables.append(scored_table(beats, tiny_classifier.probabilities(beats)))
-    table = pd.concat(tables, ignore_index=True)
-    monkeypatch.setattr("arrhythmia.train.folds.predict_folds", lambda *_: table)
-    return table
+    decided = [
+        decide_reference_beats(tiny_classifier, read_record(name, synthetic_dir))
+        for name in ("101", "106", "208", "207")
+    ]
+    monkeypatch.setattr("arrhythmia.train.folds.decide_folds", lambda *_: decided)
+    return decisions_table(decided)
 
 
 def test_evaluate_by_folds_leaves_ds2_alone(
@@ -201,16 +201,14 @@ def test_evaluate_by_folds_leaves_ds2_alone(
 def with_folds(model: Path, tiny_classifier: Classifier, synthetic_dir: Path) -> Path:
     """The small model as after ``evaluate --folds``: all folds are the same network."""
     names = tiny_classifier.settings.training["records"]
-    tables = []
     for number in range(4):
         others = [name for i, name in enumerate(names) if i % 4 != number]
         training = tiny_classifier.settings.training | {"records": others}
         settings = replace(tiny_classifier.settings, training=training)
         Classifier(tiny_classifier.network, settings).save(f"{model}-fold{number + 1}")
-    for name in names:
-        beats = tiny_classifier.find_beats(read_record(name, synthetic_dir))
-        tables.append(scored_table(beats, tiny_classifier.probabilities(beats)))
-    pd.concat(tables).to_csv(model / "folds_predictions.csv", index=False)
+    records = (read_record(name, synthetic_dir) for name in names)
+    table = decisions_table(decide_reference_beats(tiny_classifier, record) for record in records)
+    table.to_csv(model / "folds_predictions.csv", index=False)
     return model
 
 
@@ -287,9 +285,11 @@ def test_annotate_writes_a_file_and_tells_its_classes(
     out_dir = tmp_path / "out"
     assert run("annotate", *paths, "--model", tiny_model, "--output-dir", out_dir) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert sorted(f.name for f in out_dir.iterdir()) == ["one.ai", "two.ai"]
+    suffixes = ("ai", "beats.csv", "json")
+    expected = [f"{name}.{suffix}" for name in ("one", "two") for suffix in suffixes]
+    assert sorted(f.name for f in out_dir.iterdir()) == expected
     for line, name in zip(lines, ("one", "two"), strict=True):
-        symbols = wfdb.rdann(str(out_dir / name), "ai").symbol
+        symbols = [s for s in wfdb.rdann(str(out_dir / name), "ai").symbol if s in BEAT_CLASSES]
         assert line.startswith(f"{out_dir / name}.ai: {len(symbols)} beats (")
         assert f"{symbols.count('N')} N" in line
 
@@ -307,14 +307,38 @@ def test_annotate_puts_notes_on_stderr(
     assert "bare.atr" in only_line(capsys)
 
 
-def test_annotate_writes_nothing_when_one_record_is_bad(
-    tiny_model: Path, make_record: MakeRecord, tmp_path: Path, capsys: Capture
+def test_annotate_goes_on_when_one_record_is_bad(
+    tiny_model: Path, loaded_once: None, make_record: MakeRecord, tmp_path: Path, capsys: Capture
 ) -> None:
     good = make_record(tmp_path / "in", "good", seconds=15)
-    command = ("annotate", good, tmp_path / "none", "--model", tiny_model)
-    assert run(*command, "--output-dir", tmp_path / "out") == 2
-    assert "none" in only_line(capsys)
-    assert not (tmp_path / "out").exists()
+    command = ("annotate", tmp_path / "none", good, "--model", tiny_model)
+    assert run(*command, "--output-dir", tmp_path / "out") == 3
+    err = capsys.readouterr().err
+    assert f"failed: {tmp_path / 'none'}: " in err
+    assert "1 of 2 recordings failed" in err
+    assert (tmp_path / "out" / "good.ai").is_file()
+
+
+def test_annotate_takes_folders_and_patterns(
+    tiny_model: Path, loaded_once: None, make_record: MakeRecord, tmp_path: Path, capsys: Capture
+) -> None:
+    for name in ("one", "two"):
+        make_record(tmp_path / "in", name, seconds=15)
+    options = ("--model", tiny_model, "--output-dir", tmp_path / "out")
+    assert run("annotate", tmp_path / "in", *options) == 0
+    assert capsys.readouterr().out.count("beats (") == 2
+    assert run("annotate", f"{tmp_path}/in/t*.hea", *options) == 0
+    assert "two.ai" in only_line_of(capsys.readouterr().out)
+    (tmp_path / "empty").mkdir()
+    assert run("annotate", tmp_path / "empty", *options) == 2
+    assert "holds no recording" in only_line(capsys)
+    assert run("annotate", f"{tmp_path}/x*.hea", *options) == 2
+    assert "no file is like" in only_line(capsys)
+
+
+def only_line_of(text: str) -> str:
+    (line,) = text.splitlines()
+    return line
 
 
 # --- train ----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from arrhythmia.origin import FEATURES, ORIGIN, shape_groups, typical_beat
 from arrhythmia.r_peaks import locate_beats
 from arrhythmia.records import read_record
 from arrhythmia.signals import BeatSettings
+from arrhythmia.templates import all_leads
 from arrhythmia.train.origin import fit_origin
 
 PLAIN = BeatSettings()
@@ -65,7 +66,7 @@ def test_in_ordinary_records_it_is_the_typical_beat(
 ) -> None:
     record = read_record(make_record(tmp_path, symbols="NNNNVNNNAN" * 8, seed=5))
     beats = find_beats(record, PLAIN)
-    prepared = prepare_lead(record.lead(), PLAIN, locate_beats(record, record.lead(), PLAIN))
+    prepared = prepare_lead(record.lead(), PLAIN, locate_beats(record, [record.lead()], PLAIN))
     typical = cut_beats(prepared, PLAIN).template_beat
     np.testing.assert_allclose(beats.template_beat, typical, atol=1e-5)
     assert beats.sinus > 0.5
@@ -98,7 +99,7 @@ def test_the_weights_are_learnt_on_ds1(data_dir: Path) -> None:
 
 def test_groups_are_of_one_shape(tmp_path: Path, make_record: MakeRecord) -> None:
     beats = find_beats(read_record(make_record(tmp_path, symbols="NNVN" * 20, seed=2)), PLAIN)
-    every = np.stack([beats.segments, *beats.others], axis=1)
+    every = all_leads(beats)
     number = shape_groups(every, PLAIN)
     assert len(set(number)) > 1
     for group in set(number):

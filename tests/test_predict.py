@@ -483,3 +483,16 @@ def test_help_tells_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     for option in ("record", "beat", "time", "sample", "lead", "model", "data-dir", "method",
                    "target-class", "output", "html", "show", "json"):  # fmt: skip
         assert f"--{option} " in text or f"--{option}\n" in text
+
+
+def test_a_signal_file_is_not_overwritten_by_the_figure(
+    make_record: MakeRecord, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = make_record(tmp_path / "in", "own", seconds=40)
+    header = place.with_suffix(".hea")
+    header.write_text(header.read_text().replace(f"{place.name}.dat", "beat.png"))
+    signal = place.with_suffix(".dat").rename(place.with_name("beat.png"))
+    before = signal.read_bytes()
+    assert predict.main(["--record", str(place), "--beat", "3", "--output", str(signal)]) == 2
+    assert "is a file of the recording itself" in capsys.readouterr().err
+    assert signal.read_bytes() == before

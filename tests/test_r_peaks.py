@@ -44,7 +44,7 @@ def annotated(record: Record, *marks: tuple[int, str]) -> Record:
 
 
 def located(record: Record, source: str | None = None) -> RPeaks:
-    return locate_beats(record, record.lead(), SETTINGS, source)
+    return locate_beats(record, [record.lead()], SETTINGS, source)
 
 
 # --- annotated beats ------------------------------------------------------------------------
@@ -72,7 +72,7 @@ def test_annotation_without_heartbeats_in_the_record_is_an_error(
 ) -> None:
     marked = annotated(record, *marks)
     assert "marks no heartbeat" in error_line(lambda: reference_beats(marked))
-    assert "marks no heartbeat" in error_line(lambda: located(marked))
+    assert "marks no heartbeat" in error_line(lambda: located(marked, "atr"))
 
 
 # --- annotation or detection ----------------------------------------------------------------
@@ -86,10 +86,16 @@ def test_the_annotation_is_taken_where_there_is_one(record: Record, source: str 
     assert "".join(r_peaks.symbol) == SYMBOLS
 
 
+def test_beats_are_detected_where_the_annotation_has_rhythms_only(record: Record) -> None:
+    r_peaks = located(annotated(record, (5, "+"), (90, "~")))
+    assert r_peaks.source == DETECTED
+    assert "an annotation without beats" in r_peaks.notes[0]
+
+
 def test_beats_are_detected_when_asked_for(record: Record) -> None:
     r_peaks = located(record, "detect")
     assert (r_peaks.source, r_peaks.notes) == (DETECTED, ())
-    np.testing.assert_array_equal(r_peaks.sample, detect_r_peaks(record.lead(), SETTINGS))
+    np.testing.assert_array_equal(r_peaks.sample, detect_r_peaks([record.lead()], SETTINGS))
     assert set(r_peaks.symbol) == {""}
     assert SOURCES == ("atr", "detect")
 
@@ -112,12 +118,11 @@ def test_an_annotation_that_is_asked_for_and_not_there_is_an_error(record: Recor
 # --- leads in which nothing can be detected -------------------------------------------------
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.8, 1.5])
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.8])
 def test_a_recording_too_short_for_the_detector_is_named(record: Record, seconds: float) -> None:
-    """Below two seconds ``sleepecg`` fails, or finds other beats each time it is asked."""
     lead = record.lead()
     short = replace(lead, signal=lead.signal[: round(seconds * lead.fs)])
-    text = error_line(lambda: detect_r_peaks(short, SETTINGS))
+    text = error_line(lambda: detect_r_peaks([short], SETTINGS))
     assert f"'syn' lasts {seconds:.2f} s" in text
 
 
@@ -130,7 +135,7 @@ def test_no_beat_is_detected_without_an_ecg(
 ) -> None:
     lead = record.lead()
     spoiled = replace(lead, signal=spoil(lead.signal))
-    text = error_line(lambda: detect_r_peaks(spoiled, SETTINGS))
+    text = error_line(lambda: detect_r_peaks([spoiled], SETTINGS))
     assert "'syn'" in text
     assert word in text
 
@@ -153,7 +158,7 @@ def test_detected_beats_are_the_reference_beats(
 def test_polarity_and_units_do_not_matter_to_the_number_of_beats(record: Record, lead: str) -> None:
     chosen = record.lead(lead)
     for factor in (-1.0, 1000.0, 0.001):
-        found = detect_r_peaks(replace(chosen, signal=factor * chosen.signal), SETTINGS)
+        found = detect_r_peaks([replace(chosen, signal=factor * chosen.signal)], SETTINGS)
         assert len(found) == pytest.approx(len(SYMBOLS), abs=4)
 
 
@@ -164,20 +169,20 @@ def test_a_heart_rate_is_detected_in_the_excerpt() -> None:
 
 @pytest.mark.database
 def test_nearly_all_beats_of_the_training_records_are_detected(data_dir: Path) -> None:
-    """Measured: Se .988, +P .984 over DS1; 208 is the worst, with every ninth beat missed."""
+    """The flutter of 207 is marked too."""
     counts = np.zeros(3, dtype=int)
     for name in DS1:
         record = read_record(name, data_dir)
         found, (reference, _) = located(record, "detect").sample, reference_beats(record)
         compared = compare_annotations(reference, found, int(TOLERANCE_S * record.fs))
         counts += compared.tp, compared.fn, compared.fp
-        assert compared.sensitivity > 0.85
+        assert compared.sensitivity > 0.99
     hit, missed, false = counts
-    assert hit / (hit + missed) > 0.98
-    assert hit / (hit + false) > 0.98
+    assert hit / (hit + missed) > 0.999
+    assert hit / (hit + false) > 0.99
 
 
 def test_an_unknown_source_is_refused(tmp_path: Path, make_record: MakeRecord) -> None:
     record = read_record(make_record(tmp_path))
     with pytest.raises(InputError, match="one of atr, detect, got 'detected'"):
-        locate_beats(record, record.lead(), BeatSettings(), "detected")
+        locate_beats(record, [record.lead()], BeatSettings(), "detected")

@@ -64,7 +64,20 @@ def test_the_preferred_lead_comes_first_and_breathing_is_no_ecg(
 def test_no_name_of_an_ecg_lead_is_taken_for_another_signal() -> None:
     names = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V6", "MLI", "MLIII", "ECG", "ECG1",
              "lead I", "A-I", "CM5", "NASA", "MV2", "X", "D3", "E-S", "signal 1")  # fmt: skip
-    assert recording(*names).ecg_leads == names
+    for name in names:
+        assert recording(name).ecg_leads == (name,)
+    others = set(names) - {"X", "signal 1"}  # of an accelerometer, where there are leads
+    ecg = recording(*names).ecg_leads
+    assert (ecg[0], set(ecg)) == ("II", others)
+
+
+def test_leads_are_reached_in_any_spelling_and_by_number() -> None:
+    record = recording("Lead II", "ECG", "ECG (2)", "acc x")
+    for asked, name in (("ii", "Lead II"), ("lead ii", "Lead II"), ("2", "ECG"), ("3", "ECG (2)")):
+        assert record.lead(asked).name == name
+    assert record.ecg_leads == ("Lead II", "ECG", "ECG (2)")
+    for asked in ("0", "9", "V1"):
+        assert "has no lead" in error_line(lambda asked=asked: record.lead(asked))
     assert recording(*NOT_ECG).ecg_leads == ()
 
 
@@ -82,8 +95,7 @@ def test_a_record_without_ecg_is_the_users_error() -> None:
 def test_a_lead_other_than_the_preferred_one_is_noted() -> None:
     record = recording("V5", "V1")
     (note,) = record.lead_notes(record.lead())
-    assert "MLII" in note
-    assert "V5" in note
+    assert "no lead II: using V5 first, and 1 more" in note
     both = recording("V5", "MLII")
     assert both.lead_notes(both.lead()) == ()
 
@@ -147,6 +159,6 @@ def test_the_excerpt_is_a_part_of_record_208(data_dir: Path) -> None:
 
 
 def test_a_file_of_another_format_is_named(tmp_path: Path) -> None:
-    (tmp_path / "table.csv").write_text("1,2,3")
-    with pytest.raises(InputError, match=r"table\.csv' is of no format that is read"):
-        read_record(tmp_path / "table.csv")
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\0\0")
+    with pytest.raises(InputError, match=r"picture\.png' is of no format that is read"):
+        read_record(tmp_path / "picture.png")

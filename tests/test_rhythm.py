@@ -192,3 +192,20 @@ def test_fibrillation_of_203_is_found_and_101_has_none(data_dir: Path) -> None:
         inside = in_fibrillation(beats, np.maximum(beats.beat_class, 0))
         assert inside.mean() >= share
         assert (inside.mean() == 0) == (share == 0)
+
+
+@pytest.mark.parametrize("between", ["F", "S", "V"])
+def test_beats_between_turns_are_normal(plain: Beats, between: str) -> None:
+    letters = ("N" * 30 + f"{between}V" * 5).ljust(BEATS, "N")
+    kinds = {event.kind for event in find_events(at(plain, steady(1.0)), called(letters))}
+    assert BIGEMINY not in kinds
+
+
+def test_where_signal_is_missing_there_is_neither_pause_nor_turn(plain: Beats) -> None:
+    rr = steady()
+    rr[34] = 2.4
+    missing = np.zeros(BEATS, bool)
+    missing[35] = True
+    letters = ("N" * 30 + "NV" * 4).ljust(BEATS, "N")
+    (event,) = find_events(at(plain, rr), called(letters), missing=missing)
+    assert (event.kind, event.first, event.last) == (NOT_ASSESSABLE, 34, 35)

@@ -12,6 +12,7 @@ from conftest import MakeRecord
 from arrhythmia.beats import Beats, find_beats
 from arrhythmia.classifier import Classifier
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.leads import join_leads, lead_shares
 from arrhythmia.records import read_record
 from arrhythmia.signals import BeatSettings
 from arrhythmia.templates import (
@@ -100,14 +101,11 @@ def test_the_other_lead_tells_beats_apart_that_one_lead_does_not(beats: Beats) -
 
 @pytest.mark.parametrize("count", [1, 2, 7, 15])
 def test_few_beats_are_one_template(beats: Beats, count: int) -> None:
-    few = replace(
-        beats,
-        **{
-            name: getattr(beats, name)[:count]
-            for name in ("segments", "rr_pre", "rr_post", "centers", "sample", "symbol")
-        },
-        others=tuple(other[:count] for other in beats.others),
-    )
+    def first(lead: Beats) -> Beats:
+        names = ("segments", "rr_pre", "rr_post", "centers", "sample", "symbol")
+        return replace(lead, **{name: getattr(lead, name)[:count] for name in names})
+
+    few = replace(first(beats), others=tuple(map(first, beats.others)))
     assert set(find_templates(few, SETTINGS).number) == {1}
 
 
@@ -170,9 +168,10 @@ def test_a_model_with_templates_says_what_each_beat_is_by_itself(
     settings = replace(tiny_classifier.settings, templates=SETTINGS)
     classifier = Classifier(tiny_classifier.network, settings)
     decision = classifier.decide(beats)
-    np.testing.assert_allclose(
-        decision.by_itself, tiny_classifier.network_probabilities(beats), atol=1e-6
-    )
+    by_lead = np.stack([tiny_classifier.network_probabilities(lead) for lead in beats.in_leads])
+    np.testing.assert_allclose(decision.by_lead, by_lead, atol=1e-6)
+    shares = lead_shares(beats, classifier.settings.beats)
+    np.testing.assert_allclose(decision.by_itself, join_leads(by_lead, shares), atol=1e-6)
     assert decision.templates is not None
     assert not np.allclose(decision.probabilities, decision.by_itself)
     some = classifier.probabilities(beats, np.array([3, 8]))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ from conftest import MakeRecord
 
 from arrhythmia import which_model as module
 from arrhythmia.classifier import DEFAULT_MODEL
-from arrhythmia.which_model import choose_model, database_of
+from arrhythmia.which_model import choose_model, known_as
 
 
 @pytest.fixture(autouse=True)
@@ -17,9 +20,20 @@ def own_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that stands for model ``all``."""
     folder = tmp_path / "all"
     folder.mkdir()
-    (folder / "model.keras").write_text("")
+    for name in ("model.keras", "settings.json"):
+        shutil.copy(DEFAULT_MODEL / name, folder)
     monkeypatch.setattr(module, "OWN_MODEL", folder)
     return folder
+
+
+@pytest.fixture
+def record(tmp_path: Path, make_record: MakeRecord, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A record that is known as 207 of mitdb, of DS1."""
+    path = make_record(tmp_path / "db", "207", symbols="NNNN")
+    digest = hashlib.sha256(path.with_suffix(".dat").read_bytes()).hexdigest()
+    lists = {"mitdb": {"207.dat": f"sha256:{digest}"}, "svdb": {}}
+    monkeypatch.setattr(module, "read_checksums", lists.__getitem__)
+    return path
 
 
 def test_a_recording_of_ones_own_gets_the_model_trained_on_all(
@@ -29,38 +43,47 @@ def test_a_recording_of_ones_own_gets_the_model_trained_on_all(
     assert choose_model(path, tmp_path) == (own_model, ())
 
 
-def test_a_record_of_mitdb_gets_ds1_and_that_is_said(
-    tmp_path: Path, make_record: MakeRecord
-) -> None:
-    make_record(tmp_path / "db", "233", symbols="NNNN")
-    for name in ("233", tmp_path / "db" / "233"):
-        model, (note,) = choose_model(name, tmp_path / "db")
+def test_a_record_of_mitdb_gets_ds1_and_that_is_said(record: Path) -> None:
+    for name, folder in (("207", record.parent), (record, None)):
+        model, notes = choose_model(name, folder)
         assert model == DEFAULT_MODEL
-        assert note == "record 233 is of mitdb: model 'ds1' is used, not 'all'"
+        assert notes == (
+            "record 207 is of mitdb: model 'ds1' is used, not 'all'",
+            "record 207 was in the training data of this model",
+        )
+
+
+def test_a_copy_is_known_whatever_it_is_called(record: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "elsewhere"
+    copy.mkdir()
+    shutil.copy(record.with_suffix(".dat"), copy / "mine.dat")
+    header = record.with_suffix(".hea").read_text().replace("207", "mine")
+    (copy / "mine.hea").write_text(header)
+    assert known_as(copy / "mine") == ("mitdb", "207")
 
 
 def test_a_record_that_is_only_called_like_one_of_mitdb_is_ones_own(
-    own_model: Path, tmp_path: Path, make_record: MakeRecord
+    own_model: Path, record: Path, tmp_path: Path, make_record: MakeRecord
 ) -> None:
-    path = make_record(tmp_path / "holter", "201", symbols="NNNN")
-    assert choose_model(path, tmp_path / "db") == (own_model, ())
+    path = make_record(tmp_path / "mitdb", "207", symbols="NNNV")
+    assert choose_model(path) == choose_model("207", path.parent) == (own_model, ())
 
 
 def test_the_sample_beats_are_of_mitdb() -> None:
-    assert database_of(None) == database_of("208-excerpt") == "mitdb"
+    assert known_as(None) == known_as("208-excerpt") == ("mitdb", "")
     assert choose_model(None) == choose_model("208-excerpt") == (DEFAULT_MODEL, ())
 
 
-def test_records_of_svdb_that_were_trained_on_get_ds1(
-    tmp_path: Path, make_record: MakeRecord, monkeypatch: pytest.MonkeyPatch
+def test_what_the_user_names_is_used_and_its_training_is_told(
+    record: Path, own_model: Path
 ) -> None:
-    make_record(tmp_path / "sv", "800", symbols="NNNN")
-    monkeypatch.setenv("SVDB_DIR", str(tmp_path / "sv"))
-    assert database_of("800") == "svdb"
-
-
-def test_what_the_user_names_is_used(tmp_path: Path) -> None:
-    assert choose_model("233", tmp_path, "mine") == (Path("mine"), ())
+    model, (note,) = choose_model(record, None, own_model)
+    assert model == own_model
+    assert "in the training data" in note
+    facts = json.loads((own_model / "settings.json").read_text())
+    facts["training"]["records"] = ["100"]
+    (own_model / "settings.json").write_text(json.dumps(facts))
+    assert choose_model(record, None, own_model) == (own_model, ())
 
 
 def test_without_the_other_model_all_records_get_ds1(
@@ -69,3 +92,8 @@ def test_without_the_other_model_all_records_get_ds1(
     (own_model / "model.keras").unlink()
     path = make_record(tmp_path / "here", "mine", symbols="NNNN")
     assert choose_model(path, tmp_path) == (DEFAULT_MODEL, ())
+
+
+@pytest.mark.database
+def test_records_of_the_database_are_known(data_dir: Path) -> None:
+    assert known_as("233", data_dir) == ("mitdb", "233")

@@ -6,21 +6,28 @@ Each look at DS2 is a chance to choose what fits it by luck, so each is written 
 from __future__ import annotations
 
 import csv
+import io
 import json
+import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Final
 
 from arrhythmia.classifier import IS_CLONE, MODELS_FOLDER
-from arrhythmia.files import whole_file
+from arrhythmia.errors import InputError
+from arrhythmia.files import check_writable, whole_file
 from arrhythmia.model_settings import model_digest
 
 LEDGER_NAME: Final = "ds2_ledger.csv"
 SHIPPED: Final = re.compile(r"(ds1|all)(-seed[0-9]+)?")
 """Names of the models that are the project's: the shipped ones, and the same with other seeds."""
+
+DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 COLUMNS: Final = (
     "date", "commit", "model", "digest", "accuracy", "mean_f1",
@@ -70,6 +77,11 @@ def add_to_ledger(ledger: str | Path, folder: str | Path, figures: dict) -> bool
         If the ledger cannot be written.
     """
     ledger, folder = Path(ledger), Path(folder)
+    with _alone(ledger):
+        return _add(ledger, folder, figures)
+
+
+def _add(ledger: Path, folder: Path, figures: dict) -> bool:
     rows = read_ledger(ledger)
     digest = model_digest(folder)
     if any(row["digest"] == digest for row in rows):
@@ -94,13 +106,63 @@ def add_to_ledger(ledger: str | Path, folder: str | Path, figures: dict) -> bool
     return True
 
 
+@contextmanager
+def _alone(ledger: Path) -> Iterator[None]:
+    """Let one program at a time change a ledger: the lock is on its folder, and leaves no file.
+
+    Windows, which has no such lock, does without.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    folder = os.open(ledger.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 def read_ledger(ledger: str | Path) -> list[dict[str, str]]:
-    """Rows of a ledger; none where there is no file."""
+    """Rows of a ledger; none where there is no file.
+
+    Raises
+    ------
+    InputError
+        If it is damaged.
+    """
     ledger = Path(ledger)
-    if not ledger.is_file():
+    if not ledger.exists():
         return []
-    with ledger.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    remedy = "take it from a backup or the repository (a look at DS2 that is not in it is lost)"
+    try:
+        text = ledger.read_bytes().decode("utf-8")
+        if text and not text.endswith("\n"):
+            raise ValueError("it is cut short")
+        table = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        rows, columns = list(table), tuple(table.fieldnames or ())
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"ledger '{ledger}' cannot be read ({error}): {remedy}") from error
+    for number, row in enumerate(rows, 2):
+        if None in row or None in row.values() or not DIGEST.fullmatch(row.get("digest", "")):
+            raise InputError(f"ledger '{ledger}' is damaged in row {number}: {remedy}")
+    if columns != COLUMNS:
+        raise InputError(f"ledger '{ledger}' has not the columns of a ledger: {remedy}")
+    return rows
+
+
+def check_ledger(ledger: str | Path) -> None:
+    """Say before DS2 is looked at that the look cannot be written down.
+
+    Raises
+    ------
+    InputError
+        If the ledger is damaged or cannot be written.
+    """
+    read_ledger(ledger)
+    check_writable(ledger, ".csv", "--model")
 
 
 def commit() -> str:

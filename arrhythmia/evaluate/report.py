@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from arrhythmia.beats import Beats
-from arrhythmia.classifier import Classifier, Decision
+from arrhythmia.classifier import Classifier
 from arrhythmia.errors import InputError
 from arrhythmia.evaluate.charts import plot_confusion, plot_reliability, plot_risk_coverage
-from arrhythmia.evaluate.ledger import add_to_ledger, ledger_of
+from arrhythmia.evaluate.ledger import add_to_ledger, check_ledger, ledger_of
 from arrhythmia.evaluate.reader import reader_curve
 from arrhythmia.evaluate.rhythm import score_rhythm
-from arrhythmia.evaluate.scores import predict_records, summary
+from arrhythmia.evaluate.scores import decide_reference_beats, decisions_table, summary
 from arrhythmia.files import whole_folder
 from arrhythmia.labels import GROUPING_NAMES, GROUPINGS
 from arrhythmia.mitdb import DS2
 from arrhythmia.model_settings import read_settings
-from arrhythmia.records import Record, read_record
+from arrhythmia.records import read_record
 from arrhythmia.trust.confidence import Confidence, is_calibrated
 from arrhythmia.trust.measure import confidence_report
 
@@ -66,26 +66,23 @@ def evaluate_model(
             f"model '{folder}' was trained on DS2, which is no test for it: "
             "'evaluate --folds' leaves out each record in turn"
         )
+    ledger, on_ds2 = ledger_of(folder), not set(names).isdisjoint(DS2)
+    if on_ds2:
+        check_ledger(ledger)
     classifier = Classifier.load(folder)
     records = [read_record(name, data_dir) for name in names]
-    confidence = Confidence.load(folder) if is_calibrated(folder) else None
-    table = predict_records(classifier, records, confidence)
+    assess = None
+    if is_calibrated(folder):
+        assess = partial(Confidence.load(folder).assess, classifier)
+    decided = [decide_reference_beats(classifier, record) for record in records]
+    table = decisions_table(decided, assess)
     more = {
-        "rhythm": score_rhythm(classifier, records, table),
-        "reader": reader_curve(_decisions(classifier, records)),
+        "rhythm": score_rhythm(decided, classifier.settings.beats),
+        "reader": reader_curve((beats, decision) for _, beats, decision in decided),
     }
+    added = on_ds2 and add_to_ledger(ledger, folder, summary(table))  # before anything is shown
     figures = write_results(folder, table, more=more)
-    ledger = ledger_of(folder)
-    added = not set(names).isdisjoint(DS2) and add_to_ledger(ledger, folder, figures)
     return figures, ledger if added else None
-
-
-def _decisions(
-    classifier: Classifier, records: Sequence[Record]
-) -> Iterator[tuple[Beats, Decision]]:
-    for record in records:
-        beats = classifier.find_beats(record, source="atr")
-        yield beats, classifier.decide(beats)
 
 
 def write_results(

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
-from arrhythmia.classifier import Classifier
-from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.beats import Beats
+from arrhythmia.classifier import Decision
 from arrhythmia.records import Record
 from arrhythmia.rhythm import (
     BIGEMINY,
@@ -19,8 +18,9 @@ from arrhythmia.rhythm import (
     TRIGEMINY,
     VT,
     Event,
-    find_events,
 )
+from arrhythmia.signals import BeatSettings
+from arrhythmia.trust.events import events_of_record
 
 MARKS: Final = {
     FIBRILLATION: ("(AFIB", "(AFL"),
@@ -65,17 +65,16 @@ def durations(record: Record, events: Sequence[Event]) -> dict[str, np.ndarray]:
 
 
 def score_rhythm(
-    classifier: Classifier, records: Iterable[Record], table: pd.DataFrame
+    decided: Iterable[tuple[Record, Beats, Decision]], settings: BeatSettings
 ) -> dict[str, dict]:
     """Sensitivity and +P by duration of each kind of event, over records together.
 
     Parameters
     ----------
-    classifier : Classifier
-    records : iterable of Record
-        With reference annotation. Those without rhythm marks (svdb) do not count.
-    table : pandas.DataFrame
-        Predictions of their beats, see `arrhythmia.predictions.scored_table`.
+    decided : iterable of (Record, Beats, Decision)
+        With reference annotation. Records without rhythm marks (svdb) do not count.
+    settings : BeatSettings
+        How the beats were cut.
 
     Returns
     -------
@@ -84,14 +83,11 @@ def score_rhythm(
         ``marked_s``, seconds that the reference marks.
     """
     total = {kind: np.zeros(3) for kind in MARKS}
-    for record in records:
+    for record, beats, decision in decided:
         if not (record.annotation.symbol == "+").any():
             continue
-        rows = table[table["record"] == record.name]
-        called = rows["predicted"].map(BEAT_CLASSES.index).to_numpy()
-        assessable = rows["assessable"].to_numpy(bool) if "assessable" in rows else None
-        beats = classifier.find_beats(record, source="atr")
-        events = find_events(beats, called, assessable)
+        called = decision.probabilities.argmax(axis=1)
+        events = events_of_record(record, beats, called, settings)
         for kind, seconds in durations(record, events).items():
             total[kind] += seconds
     return {kind: _figures(*map(float, seconds)) for kind, seconds in total.items()}

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from arrhythmia.classifier import Classifier
+from arrhythmia.beats import Beats
+from arrhythmia.classifier import Classifier, Decision
 from arrhythmia.labels import GROUPING_NAMES, GROUPINGS
 from arrhythmia.mitdb import FIVE_RECORDS
-from arrhythmia.predictions import scored_table, truth_and_predicted
+from arrhythmia.predictions import Assessment, scored_table, truth_and_predicted
 from arrhythmia.records import Record
-
-if TYPE_CHECKING:
-    from arrhythmia.trust.confidence import Confidence
 
 RESAMPLES: Final = 2000
 """Of whole records, for the intervals."""
@@ -156,38 +154,44 @@ def average_f1(matrices: dict[str, np.ndarray], classes: tuple[str, ...]) -> lis
     return [_rounded(s / n) if n else None for s, n in zip(sums, counts, strict=True)]
 
 
-def predict_records(
-    classifier: Classifier, records: Iterable[Record], confidence: Confidence | None = None
+def decide_reference_beats(
+    classifier: Classifier, record: Record
+) -> tuple[Record, Beats, Decision]:
+    """Classify the beats that the reference annotation marks.
+
+    Raises
+    ------
+    InputError
+        If the record has no reference annotation.
+    """
+    beats = classifier.find_beats(record, source="atr")
+    return record, beats, classifier.decide(beats)
+
+
+def decisions_table(
+    decided: Iterable[tuple[Record, Beats, Decision]],
+    assess: Callable[..., Assessment] | None = None,
 ) -> pd.DataFrame:
-    """Classify every reference beat of annotated records.
+    """Table of every reference beat of annotated records.
 
     Parameters
     ----------
-    classifier : Classifier
-        Trained.
-    records : iterable of Record
-        With reference annotation.
-    confidence : Confidence, optional
-        Of the same model: adds the columns of `arrhythmia.predictions.confidence_columns`.
+    decided : iterable of (Record, Beats, Decision)
+        As `decide_reference_beats` gives them.
+    assess : callable, optional
+        Of record, beats and ``probabilities``: adds the columns of
+        `arrhythmia.predictions.confidence_columns`.
 
     Returns
     -------
     pandas.DataFrame
         See `arrhythmia.predictions.scored_table`.
-
-    Raises
-    ------
-    InputError
-        If a record has no reference annotation.
     """
     tables = []
-    for record in records:
-        beats = classifier.find_beats(record, source="atr")
-        probabilities = classifier.probabilities(beats)
-        assessment = None
-        if confidence is not None:
-            assessment = confidence.assess(classifier, record, beats, probabilities=probabilities)
-        tables.append(scored_table(beats, probabilities, assessment))
+    for record, beats, decision in decided:
+        probabilities = decision.probabilities
+        judged = None if assess is None else assess(record, beats, probabilities=probabilities)
+        tables.append(scored_table(beats, probabilities, judged))
     return pd.concat(tables, ignore_index=True)
 
 

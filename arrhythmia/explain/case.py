@@ -1,4 +1,4 @@
-"""All that is known of one beat, in one bundle, built in one place."""
+"""All that is known of one beat, in one bundle; `arrhythmia.explain.gather` builds it."""
 
 from __future__ import annotations
 
@@ -9,29 +9,17 @@ from functools import cached_property
 import numpy as np
 
 from arrhythmia.beats import Beats
-from arrhythmia.classifier import Classifier, Decision, only
+from arrhythmia.classifier import Decision
 from arrhythmia.drawing import clock
 from arrhythmia.explain import wording
-from arrhythmia.explain.explanation import (
-    DEFAULT_METHOD,
-    METHOD_NAMES,
-    Explanation,
-    check_beat,
-    check_choice,
-    find_evidence,
-)
-from arrhythmia.explain.reasons import Reasons, find_reasons
+from arrhythmia.explain.explanation import Explanation
+from arrhythmia.explain.reasons import Reasons
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.predictions import SET_CLASSES, Assessment
 from arrhythmia.records import Lead, Record
 from arrhythmia.signals import BeatSettings, filtered_lead
 from arrhythmia.templates import FEWEST_BEATS, Template
-
-NEAR_S = 31.0
-"""Seconds to each side of a beat within which the other beats are classified too: all that figure
-and page show, and a second more, since they go by R peaks and this by the centres of the QRS."""
-HIDDEN_S = 0.2
-"""An RR interval with more invalid samples than this may hide a beat: it is not shown."""
+from arrhythmia.trust.events import invalid_before
 
 
 @dataclass(frozen=True)
@@ -42,15 +30,16 @@ class Case:
     ----------
     record : Record
     lead : Lead
-        The one that the network read.
+        The one that says most for the class given, in which the beat is explained.
     beats : Beats
-        All beats of the record.
+        All beats of the record, in this lead.
     beat : int
         The one in question, from 0.
     settings : BeatSettings
         With which the beats were made.
     probabilities : ndarray of float, shape (beats, 5)
-        In the order of `arrhythmia.labels.BEAT_CLASSES`; NaN for beats farther than `NEAR_S`.
+        In the order of `arrhythmia.labels.BEAT_CLASSES`; NaN for beats farther than
+        `arrhythmia.explain.gather.NEAR_S`.
     decision : Decision
         What the classes of all beats rest on; of a record whose beats are judged one by one, the
         rows of the same beats are known.
@@ -94,8 +83,15 @@ class Case:
 
     @property
     def by_itself(self) -> str:
-        """The class that the network gives the beat without its template."""
+        """The class that all leads give the beat without its template."""
         return BEAT_CLASSES[int(self.decision.by_itself[self.beat].argmax())]
+
+    @property
+    def said_by_leads(self) -> dict[str, float]:
+        """Lead to the probability that it gives the class given, the one that says most first."""
+        said = self.decision.by_lead[:, self.beat, BEAT_CLASSES.index(self.called)]
+        by_name = dict(zip(self.decision.shares.names, said.tolist(), strict=True))
+        return {name: by_name[name] for name in sorted(by_name, key=lambda n: n != self.lead.name)}
 
     @property
     def template(self) -> Template | None:
@@ -171,10 +167,9 @@ class Case:
 
         NaN for the first beat, and where invalid samples may hide a beat.
         """
-        invalid = np.concatenate([[0], np.cumsum(~np.isfinite(self.lead.signal))])
-        between = np.diff(invalid[self.beats.sample])
+        missing = invalid_before(self.lead, self.beats.sample)[1:]
         rr = np.diff(self.beats.sample) / self.record.fs
-        return np.concatenate([[np.nan], np.where(between > HIDDEN_S * self.record.fs, np.nan, rr)])
+        return np.concatenate([[np.nan], np.where(missing, np.nan, rr)])
 
     @property
     def rr_before(self) -> float | None:
@@ -202,6 +197,15 @@ class Case:
     def filtered(self) -> np.ndarray:
         """The lead as it is drawn: filtered, at its own rate, in `units`, shape (samples,)."""
         return filtered_lead(self.lead, self.settings) * (self.lead.millivolts or 1.0)
+
+    @cached_property
+    def other_lead(self) -> tuple[str, str, np.ndarray] | None:
+        """Name, units and filtered signal of the next lead that was read; None if there is none."""
+        for name in list(self.said_by_leads)[1:]:
+            lead = self.record.lead(name)
+            signal = filtered_lead(lead, self.settings) * (lead.millivolts or 1.0)
+            return name, lead.units if lead.millivolts is None else "mV", signal
+        return None
 
     @cached_property
     def recorded(self) -> np.ndarray:
@@ -255,9 +259,20 @@ class Case:
         """Reasons in words, a line each, the most important first."""
         if not self.assessable:
             return [self.sentence]
-        evidence = wording.evidence_line(self.explanation)
-        lines = [self.sentence, self.alike, evidence, wording.what_if_line(self.reasons)]
+        evidence = wording.evidence_line(self.explanation, self.lead_named)
+        what_if = wording.what_if_line(self.reasons, self.lead_named)
+        lines = [self.sentence, self.alike, self.in_leads, evidence, what_if]
         return [line for line in lines if line]
+
+    @property
+    def lead_named(self) -> str:
+        """Name of the explained lead where several were read, else empty."""
+        return self.lead.name if len(self.said_by_leads) > 1 else ""
+
+    @property
+    def in_leads(self) -> str:
+        """Which lead says most, and what the others say; empty where one was read."""
+        return wording.lead_words(self.called, self.said_by_leads)
 
     @property
     def alike(self) -> str:
@@ -268,79 +283,6 @@ class Case:
         return wording.template_words(
             len(self.template), self.called_like_it, self.called, self.by_itself, own
         )
-
-
-def explain_beat(
-    classifier: Classifier,
-    record: Record,
-    beat: int,
-    *,
-    beats: Beats | None = None,
-    method: str = DEFAULT_METHOD,
-    target_class: str | None = None,
-    every_view: bool = False,
-    notes: tuple[str, ...] = (),
-) -> Case:
-    """Classify one beat of a record, and gather all that is known of it.
-
-    Parameters
-    ----------
-    classifier : Classifier
-        Of `arrhythmia.interface`; one without ``confidence`` gives a case without assessment.
-    record : Record
-    beat : int
-        Which of its beats, from 0.
-    beats : Beats, optional
-        All of them, as ``classifier.find_beats(record)`` gives them, where they are known already.
-    method : str
-        A key of `arrhythmia.explain.methods.METHODS`.
-    target_class : str, optional
-        One of `arrhythmia.labels.BEAT_CLASSES`; by default the class that the beat is given.
-    every_view : bool
-        Also explain it by every method for every class, as the page shows it.
-    notes : tuple of str
-        What the user should know besides what record and beats tell.
-
-    Raises
-    ------
-    InputError
-        If there is no such method, class or beat.
-    """
-    check_choice(method, METHOD_NAMES, "method")
-    if target_class is not None:
-        check_choice(target_class, BEAT_CLASSES, "class")
-    beats = classifier.find_beats(record) if beats is None else beats
-    check_beat(beats, beat)
-    confidence = getattr(classifier, "confidence", None)
-    near = np.flatnonzero(np.abs(beats.centers - beats.centers[beat]) < NEAR_S)
-    decision = classifier.decide(beats, near)
-    probabilities = only(decision.probabilities, near)
-    assessment = None
-    if confidence is not None:
-        assessment = confidence.assess(classifier, record, beats, near, probabilities)
-    called = BEAT_CLASSES[int(probabilities[beat].argmax())]
-    target_class = target_class or called
-    views = [(method, target_class)]
-    if every_view:
-        classifier.trace()
-        views = [(m, c) for m in METHOD_NAMES for c in BEAT_CLASSES]
-    explanations = {(m, c): find_evidence(classifier, beats, beat, m, c) for m, c in views}
-    classes = dict.fromkeys(c for _, c in views)
-    return Case(
-        record=record,
-        lead=record.lead(beats.lead),
-        beats=beats,
-        beat=beat,
-        settings=classifier.settings.beats,
-        probabilities=probabilities,
-        decision=decision,
-        assessment=assessment,
-        method=method,
-        target_class=target_class,
-        explanations=explanations,
-        reasons_for=find_reasons(classifier, beats, beat, list(classes), called),
-        notes=(*notes, *record.notes, *beats.notes),
-    )
 
 
 def _known(value: float) -> float | None:

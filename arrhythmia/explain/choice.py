@@ -13,8 +13,7 @@ from arrhythmia.errors import InputError
 from arrhythmia.explain.explanation import check_beat
 from arrhythmia.mitdb import GET_IT, find_data_dir, has_database, require_database
 from arrhythmia.model_settings import ModelSettings
-from arrhythmia.records import EXCERPT_NAME, Record, read_record
-from arrhythmia.which_model import database_of
+from arrhythmia.records import EXCERPT_NAME, Hints, Record, read_record
 
 SAMPLE_RECORD, SAMPLE = "233", 105_630
 """A ventricular beat at 00:04:53.4, normal beats around it, of a patient kept out of training."""
@@ -70,6 +69,7 @@ def choose_beat(
     settings: ModelSettings,
     data_dir: str | Path | None = None,
     lead: str | None = None,
+    hints: Hints = Hints(),  # noqa: B008, frozen
 ) -> Choice:
     """Read a record, find its beats, and choose one of them.
 
@@ -85,14 +85,16 @@ def choose_beat(
     data_dir : str or Path, optional
         Folder of the database.
     lead : str, optional
-        Name of the lead.
+        Name of the only lead to read.
+    hints : Hints
+        Rate and units, where the file does not say them.
 
     Raises
     ------
     InputError
         If the record or the place in it cannot be used.
     """
-    record, notes, sample = _read(name, data_dir, settings)
+    record, notes, sample = _read(name, data_dir, settings, hints)
     beats = find_beats(record, settings.beats, lead)
     if place.beat is not None:
         check_beat(beats, place.beat)
@@ -119,7 +121,10 @@ def choose_beat(
 
 
 def _read(
-    name: str | Path | None, data_dir: str | Path | None, settings: ModelSettings
+    name: str | Path | None,
+    data_dir: str | Path | None,
+    settings: ModelSettings,
+    hints: Hints,
 ) -> tuple[Record, tuple[str, ...], float]:
     """Record, what to know of the choice, and the sample where a beat is shown by default."""
     if name is None and data_dir is not None:
@@ -128,11 +133,8 @@ def _read(
         record = read_record(EXCERPT_NAME)
         missing = f"the database is not in '{find_data_dir(data_dir)}': {GET_IT}"
         return record, (missing,) if name is None else (), EXCERPT_SAMPLE
-    record = read_record(SAMPLE_RECORD if name is None else name, data_dir)
-    trained_on = settings.training.get("records", ())
+    record = read_record(SAMPLE_RECORD if name is None else name, data_dir, hints=hints)
     notes: tuple[str, ...] = ()
-    if record.name in trained_on and database_of(name, data_dir):
-        notes = (f"record {record.name} was in the training data of this model",)
-    elif name is None and trained_on:
+    if name is None and settings.training.get("records"):
         notes = (f"a sample beat of record {record.name}, a patient the model never saw",)
     return record, notes, SAMPLE if name is None else len(record) / 2

@@ -117,6 +117,7 @@ def find_evidence(
     beat: int,
     method: str = DEFAULT_METHOD,
     target_class: str | None = None,
+    waves: Waves | None = None,
 ) -> Explanation:
     """Evidence for a class of one beat.
 
@@ -132,6 +133,8 @@ def find_evidence(
         A key of `arrhythmia.explain.methods.METHODS`.
     target_class : str, optional
         One of `arrhythmia.labels.BEAT_CLASSES`; by default `called_class`.
+    waves : Waves, optional
+        Of the beat; by default a division of its segment.
 
     Raises
     ------
@@ -153,7 +156,7 @@ def find_evidence(
         check_choice(target_class, BEAT_CLASSES, "class")
     check_beat(beats, beat)
     target_class = target_class or called_class(classifier, beats, beat)
-    comparison = compare_with_reference(classifier, beats, beat, target_class)
+    comparison = compare_with_reference(classifier, beats, beat, target_class, waves)
     return from_atoms(comparison, method, METHODS[method](classifier, comparison))
 
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from arrhythmia.explain.case import Case
 
+STRIP_S = 5.0
+"""Seconds of paper around the beat."""
 SHORTEST_STRIP = 3.0
 """Seconds of paper at least, however short the recording: the title needs the room."""
 NAME_WIDTH_S = 0.1
@@ -53,15 +55,19 @@ def draw_case(case: Case) -> Figure:
     rest = [*case.sentences[1:], *case.trust, *notes, DISCLAIMER]
     plain = [line for part in rest for line in textwrap.wrap(part, int(LETTERS * wide))]
     words, panels = 0.25 * (len(bold) + len(plain)) + 0.2, 2.9
-    figure.set_size_inches(wide, tall + panels + words)
-    grid = figure.add_gridspec(3, 2, height_ratios=[tall, words, panels], width_ratios=[1.25, 1])
+    below = _other_lead_height(case)
+    heights = [tall, below, words, panels] if below else [tall, words, panels]
+    figure.set_size_inches(wide, sum(heights))
+    grid = figure.add_gridspec(len(heights), 2, height_ratios=heights, width_ratios=[1.25, 1])
     ax.set_subplotspec(grid[0, :])
-    _write_lines(figure.add_subplot(grid[1, :]), bold, plain)
+    if below:
+        plot_other_lead(case, ax=figure.add_subplot(grid[1, :]))
+    _write_lines(figure.add_subplot(grid[-2, :]), bold, plain)
     letters = [case.letter(i) for i in range(len(case.beats))]
-    rhythm = grid[2, 0] if case.assessable else grid[2, :]
+    rhythm = grid[-1, 0] if case.assessable else grid[-1, :]
     plot_tachogram(case.r_peaks, case.rr, letters, case.beat, figure.add_subplot(rhythm))
     if case.assessable:
-        plot_evidence(case.explanation, figure.add_subplot(grid[2, 1]))
+        plot_evidence(case.explanation, figure.add_subplot(grid[-1, 1]))
     return figure
 
 
@@ -84,7 +90,7 @@ def _write_lines(ax: Axes, bold: list[str], plain: list[str]) -> None:
         )  # fmt: skip
 
 
-def plot_explained_beat(case: Case, seconds: float = 5.0, ax: Axes | None = None) -> Axes:
+def plot_explained_beat(case: Case, seconds: float = STRIP_S, ax: Axes | None = None) -> Axes:
     """Draw one beat among its neighbours on ECG paper, with the evidence for its class.
 
     Parameters
@@ -123,6 +129,46 @@ def plot_explained_beat(case: Case, seconds: float = 5.0, ax: Axes | None = None
         speed = "25 mm/s, 10 mm/mV"
         ax.annotate(speed, (1, 0), (0, -18), fontsize=8, ha="right", va="top", **small)
     return ax
+
+
+def plot_other_lead(case: Case, seconds: float = STRIP_S, ax: Axes | None = None) -> Axes:
+    """Draw the next lead that was read on ECG paper, the same stretch as the explained one.
+
+    Parameters
+    ----------
+    case : Case
+        With an ``other_lead``.
+    seconds : float
+        How much to show.
+    ax : Axes, optional
+        By default those of a new figure.
+    """
+    name, units, signal = case.other_lead
+    fs = case.record.fs
+    start, end = _strip(case.seconds, seconds, case.record.seconds)
+    part = slice(int(start * fs), int(np.ceil(end * fs)) + 1)
+    low, high, _ = _limits(signal[part], units)
+    ax = _new_paper(start, end, low, high, units) if ax is None else ax
+    ecg_paper(ax, (start, end), (low, high), units)
+    times = part.start / fs + np.arange(len(signal[part])) / fs
+    ax.plot(times, signal[part], "k", lw=1.0, zorder=5)
+    edges = case.segment_start + np.array([0, case.settings.length - 1]) / case.beats.fs
+    ax.vlines(np.clip(edges, start, end), low, high, "0.45", lw=0.8, ls=(0, (2, 3)), zorder=2)
+    ax.set_title(f"lead {name}", loc="left", fontsize=9.5, color="0.25")
+    return ax
+
+
+def _other_lead_height(case: Case) -> float:
+    """Inches that the other lead takes; 0 where there is none."""
+    if case.other_lead is None:
+        return 0.0
+    _, units, signal = case.other_lead
+    fs = case.record.fs
+    start, end = _strip(case.seconds, STRIP_S, case.record.seconds)
+    low, high, _ = _limits(signal[int(start * fs) : int(np.ceil(end * fs)) + 1], units)
+    if not fits_paper(units, low, high):
+        return 2.2
+    return min(INCHES_PER_SECOND * (high - low) / MV_PER_SECOND, 5.0) + 0.7
 
 
 def _strip(center: float, seconds: float, length: float) -> tuple[float, float]:
@@ -244,7 +290,7 @@ def _draw_waves(ax: Axes, case: Case, height: float) -> None:
     ax.vlines(edges[1:-1], height, height + tick, "0.25", lw=0.8, zorder=6)
     for name, start, end in zip(wave_names(waves), edges[:-1], edges[1:], strict=True):
         main = name.strip("()") in ("P", "QRS", "T")
-        if main or (name in ("PR", "ST") and end - start > NAME_WIDTH_S):
+        if (main and end > start) or (name in ("PR", "ST") and end - start > NAME_WIDTH_S):
             ax.annotate(
                 name, ((start + end) / 2, height), (0, 2), textcoords="offset points",
                 ha="center", va="bottom", fontsize=7, color="0.15", zorder=7,

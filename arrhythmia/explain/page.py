@@ -31,12 +31,12 @@ from arrhythmia.explain.waves import WAVES
 from arrhythmia.explain.wording import (
     DISCLAIMER,
     RR_NAMES,
-    WHAT_IF,
     empty_words,
     evidence_words,
     rr_values,
     sentence,
     what_if,
+    what_if_title,
 )
 from arrhythmia.files import whole_file
 from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES, SYMBOL_CLASS
@@ -86,6 +86,7 @@ def page_data(case: Case) -> dict:
     known_class = SYMBOL_CLASS.get(case.symbol, "no class")
     reference = f"{case.reference} (class {known_class})" if case.symbol else None
     reference_differs = case.assessable and bool(case.symbol) and known_class != case.called
+    said = (case.alike, case.in_leads)
     methods = dict.fromkeys(method for method, _ in case.explanations)
     return {
         "start": {"method": case.method, "class": case.target_class},
@@ -101,12 +102,12 @@ def page_data(case: Case) -> dict:
         "where": f"record {case.record.name} · lead {case.lead.name} · beat {case.beat} of "
         f"{len(case.beats)} (from 0) · {clock(case.seconds, 3)}",
         "probabilities": _probabilities(case),
-        "confidence": [*case.trust, *([case.alike] if case.alike and case.assessable else [])],
+        "confidence": [*case.trust, *(filter(None, said) if case.assessable else ())],
         "notes": list(case.notes),
         "disclaimer": DISCLAIMER,
         "parts": list(PARTS),
         "waves": [WAVES[i] for i in explanation.waves.of_samples(len(explanation.samples))],
-        "what_if_title": WHAT_IF,
+        "what_if_title": what_if_title(case.lead_named),
         "reasons": {c: _reasons(case, r) for c, r in case.reasons_for.items()},
         "explanations": {
             m: {c: _evidence(e) for (k, c), e in case.explanations.items() if k == m}

@@ -16,7 +16,7 @@ from arrhythmia.beats import Beats
 from arrhythmia.classifier import Classifier
 from arrhythmia.explain.explanation import called_class
 from arrhythmia.explain.reference import compare_with_reference, log_odds
-from arrhythmia.explain.waves import WAVES, qrs_extent
+from arrhythmia.explain.waves import WAVES, Waves, find_waves, qrs_extent
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.rr import irregularity, median_around
 from arrhythmia.sequences import covering_runs, network_inputs, rr_inputs
@@ -64,8 +64,9 @@ class Reasons:
     by_itself : str
         The class that the network gives it without its template: what ``move`` and the last two
         go by, since a beat of another shape or timing would be in another template.
-    qrs_s, template_qrs_s : float
-        Width of the QRS, and of that of the template beat, in seconds.
+    qrs_s, template_qrs_s : float, optional
+        Width of the QRS, and of that of the beats like the template beat, in all leads, in
+        seconds; None where it cannot be measured.
     qrs_similarity : float
         Correlation of the QRS with that of the template beat.
     early : float
@@ -75,7 +76,7 @@ class Reasons:
     irregularity : float
         See `arrhythmia.sequences.irregularity`.
     p_wave_similarity : float
-        See `arrhythmia.beats.p_wave_similarity`.
+        See `arrhythmia.p_wave.p_wave_similarity`.
     move : Move
         What moving it in time does to its class.
     without_qrs, without_timing : float, optional
@@ -87,8 +88,8 @@ class Reasons:
     target_class: str
     called: str
     by_itself: str
-    qrs_s: float
-    template_qrs_s: float
+    qrs_s: float | None
+    template_qrs_s: float | None
     qrs_similarity: float
     early: float
     cycle: float
@@ -100,7 +101,12 @@ class Reasons:
 
 
 def find_reasons(
-    classifier: Classifier, beats: Beats, beat: int, classes: Sequence[str], called: str
+    classifier: Classifier,
+    beats: Beats,
+    beat: int,
+    classes: Sequence[str],
+    called: str,
+    waves: Waves | None = None,
 ) -> dict[str, Reasons]:
     """Measure a beat, move it in time, and put the QRS of the template beat in its place.
 
@@ -115,6 +121,8 @@ def find_reasons(
         Classes in question, of `arrhythmia.labels.BEAT_CLASSES`.
     called : str
         The class that the beat is given.
+    waves : Waves, optional
+        Of the beat, with the widths; without it they are not stated.
 
     Returns
     -------
@@ -122,15 +130,16 @@ def find_reasons(
         Class to `Reasons`.
     """
     center = classifier.settings.beats.left
-    of_beat = qrs_extent(beats.segments[beat], beats.fs, center)
+    waves = waves or find_waves(beats.segments[beat], beats.template_beat, beats.fs, center)
+    of_beat = waves.edges[3:5]
     of_template = qrs_extent(beats.template_beat, beats.fs, center)
     part = slice(round(min(of_beat[0], of_template[0])), round(max(of_beat[1], of_template[1])) + 1)
     local = float(median_around(beats.rr_pre)[beat])
     measured = {
         "called": called,
         "by_itself": called_class(classifier, beats, beat),
-        "qrs_s": (of_beat[1] - of_beat[0]) / beats.fs,
-        "template_qrs_s": (of_template[1] - of_template[0]) / beats.fs,
+        "qrs_s": waves.qrs_s,
+        "template_qrs_s": waves.usual_qrs_s,
         "qrs_similarity": _correlation(beats.segments[beat][part], beats.template_beat[part]),
         "early": 1 - float(beats.rr_pre[beat]) / local,
         "cycle": float(beats.rr_pre[beat] + beats.rr_post[beat]) / (2 * local),
@@ -138,7 +147,9 @@ def find_reasons(
         "p_wave_similarity": float(beats.p_wave_similarity[beat]),
         "move": smallest_move(classifier, beats, beat),
     }
-    return {c: Reasons(c, **measured, **_without(classifier, beats, beat, c)) for c in classes}
+    return {
+        c: Reasons(c, **measured, **_without(classifier, beats, beat, c, waves)) for c in classes
+    }
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:
@@ -147,11 +158,13 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.corrcoef(first, second)[0, 1])
 
 
-def _without(classifier: Classifier, beats: Beats, beat: int, target_class: str) -> dict:
+def _without(
+    classifier: Classifier, beats: Beats, beat: int, target_class: str, waves: Waves
+) -> dict:
     """Probability of a class without the own QRS, and without the timing."""
     if target_class == "N":
         return {"without_qrs": None, "without_timing": None}
-    comparison = compare_with_reference(classifier, beats, beat, target_class)
+    comparison = compare_with_reference(classifier, beats, beat, target_class, waves)
     samples, inputs, run, _ = comparison.sizes
     kept = np.ones((2, samples + inputs + 2 * run))
     kept[0, :samples][comparison.waves.of_samples(samples) == WAVES.index("QRS")] = 0
@@ -198,11 +211,11 @@ def _classes_when_moved(
     places, weights = places[holding], np.where(places[holding] == beat, weights[holding], 0.0)
     first, last = max(beat - AROUND, 0), min(beat + AROUND + 1, len(beats))
     rr_of_moves = np.array([_rr_when_moved(beats, beat, m, first, last) for m in moves])
-    shapes = np.asarray(classifier.describe(network_inputs(beats).segments[first:last]))
+    shapes = classifier.runner.features(network_inputs(beats).segments[first:last])
     runs = places - first
     described = np.tile(shapes[runs], (len(moves), 1, 1))
     rr = rr_of_moves[:, runs].reshape(-1, *rr_of_moves[:, runs].shape[2:])
-    probabilities = softmax(np.asarray(classifier.read(described, rr)), axis=-1)
+    probabilities = softmax(classifier.runner.scores(described, rr), axis=-1)
     probabilities = probabilities.reshape(len(moves), *places.shape, -1)
     return np.einsum("mrbc,rb->mc", probabilities, weights).argmax(axis=1)
 

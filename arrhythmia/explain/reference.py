@@ -33,7 +33,7 @@ EARLY = (0.7, 1.3)
 STEADY_RR = 0.03
 """Irregularity of a steady rhythm."""
 WITH_P = 0.9
-"""P-wave similarity in sinus rhythm, see `arrhythmia.beats.p_wave_similarity`."""
+"""P-wave similarity in sinus rhythm, see `arrhythmia.p_wave.p_wave_similarity`."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,11 @@ class Comparison:
 
 
 def compare_with_reference(
-    classifier: Classifier, beats: Beats, beat: int, target_class: str | None = None
+    classifier: Classifier,
+    beats: Beats,
+    beat: int,
+    target_class: str | None = None,
+    waves: Waves | None = None,
 ) -> Comparison:
     """Inputs for a beat in the run that has it in the middle, with the reference.
 
@@ -153,6 +157,9 @@ def compare_with_reference(
     target_class : str, optional
         One of `arrhythmia.labels.BEAT_CLASSES`; by default the class with the greatest score in
         this run.
+    waves : Waves, optional
+        Of the beat, as `arrhythmia.explain.waves.beat_waves` finds them; by default a division
+        of its segment.
     """
     places, here = run_around(len(beats), beat, classifier.settings.run)
     inputs = network_inputs(beats)
@@ -173,8 +180,9 @@ def compare_with_reference(
     if target_class == "N":
         plain[here] = np.stack([0 * template[here], -2 * template[here]], axis=-1)
         plain_rr[here] = rr_of(EARLY[0] * local, EARLY[1] * local)[here]
-    center = classifier.settings.beats.left
-    waves = find_waves(beats.segments[beat], beats.template_beat, beats.fs, center)
+    if waves is None:
+        center = classifier.settings.beats.left
+        waves = find_waves(beats.segments[beat], beats.template_beat, beats.fs, center)
     return Comparison(target_class, places, here, segments, plain, rr, plain_rr, waves)
 
 
@@ -199,11 +207,11 @@ def log_odds(classifier: Classifier, comparison: Comparison, kept: np.ndarray) -
     away = (comparison.segments - comparison.reference_segments)[comparison.here]
     variants = comparison.reference_segments[comparison.here] + variants[..., None] * away
     beats = np.concatenate([comparison.reference_segments, comparison.segments, variants])
-    features = np.asarray(classifier.describe(beats))
+    features = classifier.runner.features(beats)
     run = len(comparison.places)
     described = np.where(shapes[..., None] > 0.5, features[run : 2 * run], features[:run])
     described[:, comparison.here] = features[2 * run :][which.ravel()]
-    scores = np.asarray(classifier.read(described, comparison.timing(kept)))
+    scores = classifier.runner.scores(described, comparison.timing(kept))
     scores, target = scores[:, comparison.here], BEAT_CLASSES.index(comparison.target_class)
     others = np.delete(scores, target, axis=1)
     return scores[:, target] - np.logaddexp.reduce(others.astype(float), axis=1)

@@ -61,6 +61,7 @@ def as_dict(case: Case, files: Mapping[str, str]) -> dict:
     return {
         "record": case.record.name,
         "lead": case.lead.name,
+        "leads": _leads(case),
         "beat": case.beat,
         "beats": len(case.beats),
         "sample": int(case.beats.sample[case.beat]),
@@ -156,6 +157,16 @@ def _confidence(case: Case) -> dict:
         "assessable": case.assessable,
         "refer": bool(case.refer_reason),
         "refer_reason": case.refer_reason,
+    }
+
+
+def _leads(case: Case) -> dict[str, dict[str, float]]:
+    """What each lead says of the class given, and how much its QRS counts, as a share of 1."""
+    shares = case.decision.shares
+    counts = dict(zip(shares.names, shares.qrs[:, case.beat], strict=True))
+    return {
+        name: {"probability": round(said, 5), "share": round(float(counts[name]), 4)}
+        for name, said in case.said_by_leads.items()
     }
 
 

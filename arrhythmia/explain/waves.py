@@ -1,17 +1,23 @@
 """Waves of a beat: where P, QRS and T lie in a segment, and how wide the QRS is.
 
-``neurokit2`` delineates whole signals in place of single beats, and cannot be installed beside
-pandas 3; so the few lines here find the waves in the record's template beat, where averaging has
-taken the noise away, and say where they had to fall back on a fixed division.
+`beat_waves` takes them from `arrhythmia.delineate`: of this beat, in all leads of the record.
+`find_waves` divides a segment where there is no record to look at, for studies of the evidence.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks, peak_widths
+
+from arrhythmia.beats import Beats
+from arrhythmia.delineate import Delineation, delineate
+from arrhythmia.errors import InputError
+from arrhythmia.records import Record
+from arrhythmia.signals import BeatSettings, fill_gaps
+from arrhythmia.templates import Templates, TemplateSettings, find_templates
 
 WAVES = ("before P", "P", "PR", "QRS", "ST", "T", "after")
 """The stretches of a segment, in order of time."""
@@ -34,6 +40,10 @@ T_FIXED_S = (0.08, 0.30)
 """… and the T wave, relative to the end of the QRS."""
 FOOT = 0.85
 """A wave reaches from where it has lost this part of its height to where it has again."""
+AROUND_S = 300.0
+"""Beats so near are delineated with a beat: an explanation does not wait for a whole Holter."""
+USUAL = 0.95
+"""A beat whose segment correlates so with the template beat has the patient's usual QRS."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +55,100 @@ class Waves:
     edges : ndarray of float, shape (8,)
         Where the stretches of `WAVES` begin, and where the last ends, in samples.
     p_seen, t_seen : bool
-        Whether the wave was seen in the template beat; else it is where it mostly is.
+        Whether the wave was seen; else it has no width, or is where it mostly is.
+    qrs_seen : bool
+        Whether the QRS could be measured; else its edges are a rough division.
+    qrs_s, usual_qrs_s : float, optional
+        Width of the QRS in all leads, and the median of the beats like the template beat, in
+        seconds; None where it could not be measured.
     """
 
     edges: np.ndarray
     p_seen: bool
     t_seen: bool
+    qrs_seen: bool = True
+    qrs_s: float | None = None
+    usual_qrs_s: float | None = None
 
     def of_samples(self, length: int) -> np.ndarray:
         """Place in `WAVES` of every sample of a segment."""
         return np.clip(np.searchsorted(self.edges[1:-1], np.arange(length), side="right"), 0, 6)
+
+
+def delineate_record(record: Record, beats: Beats, number: np.ndarray) -> Delineation:
+    """Waves of all beats in all ECG leads that can be read.
+
+    Parameters
+    ----------
+    record : Record
+    beats : Beats
+        Of the record.
+    number : ndarray of int, shape (beats,)
+        Template of each beat.
+    """
+    signals = []
+    for name in record.ecg_leads:
+        lead = record.lead(name)
+        try:
+            signal = fill_gaps(lead)
+        except InputError:  # flat, or mostly invalid
+            continue
+        signals.append(signal * (lead.millivolts or 1 / np.std(signal)))
+    return delineate(np.stack(signals, axis=1), record.fs, beats.centers, number)
+
+
+def beat_waves(
+    record: Record, beats: Beats, beat: int, templates: Templates | None = None
+) -> Waves:
+    """Where the waves of this beat are, in all leads.
+
+    Parameters
+    ----------
+    record : Record
+    beats : Beats
+        Of the record.
+    beat : int
+        Which of them, from 0.
+    templates : Templates, optional
+        Of the record; found by default.
+
+    Returns
+    -------
+    Waves
+        A P or T that was not seen has no width.
+    """
+    templates = templates or find_templates(beats, TemplateSettings())
+    near = np.flatnonzero(np.abs(beats.centers - beats.centers[beat]) <= AROUND_S)
+    start = max(round((beats.centers[near[0]] - 1) * record.fs), 0)
+    stop = round((beats.centers[near[-1]] + 1) * record.fs)
+    part = replace(record, signals=record.signals[start:stop], annotation=None)
+    some = replace(beats, centers=beats.centers[near] - start / record.fs)
+    found, place = delineate_record(part, some, templates.number[near]), beat - int(near[0])
+
+    segments = beats.segments[near] - beats.segments[near].mean(axis=1, keepdims=True)
+    usual = beats.template_beat - beats.template_beat.mean()
+    alike = segments @ usual
+    alike = alike / np.maximum(np.linalg.norm(segments, axis=1) * np.linalg.norm(usual), 1e-9)
+    widths = found.qrs.width[(alike >= USUAL) & found.qrs.seen]
+    width = float(found.qrs.width[place])
+
+    length = beats.segments.shape[1]
+    rough = find_waves(beats.segments[beat], beats.template_beat, beats.fs, _center(beats)).edges
+    ends = [[w.onset[place], w.end[place]] for w in (found.p, found.qrs, found.t)]
+    p, qrs, t = (np.array(ends) - some.centers[place]) * beats.fs + _center(beats)
+    p_seen, qrs_seen, t_seen = (bool(np.isfinite(wave).all()) for wave in (p, qrs, t))
+    qrs = qrs if qrs_seen else rough[3:5]
+    p, t = p if p_seen else qrs[[0, 0]], t if t_seen else qrs[[1, 1]]
+    edges = np.clip(np.concatenate([[0], p, qrs, t, [length]]), 0, length)
+    return Waves(
+        edges, p_seen, t_seen, qrs_seen, width if qrs_seen else None,
+        float(np.median(widths)) if len(widths) else None,
+    )  # fmt: skip
+
+
+def _center(beats: Beats) -> int:
+    """Centre of the QRS in a segment, in samples."""
+    return round(BeatSettings.before * beats.fs)
 
 
 def qrs_extent(segment: np.ndarray, fs: float, center: float) -> tuple[float, float]:

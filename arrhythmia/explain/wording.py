@@ -112,6 +112,10 @@ def sentence(reasons: Reasons) -> str:
 
 
 def _shape_words(r: Reasons) -> str:
+    if r.qrs_s is None:
+        return "QRS width not measurable at this beat"
+    if r.template_qrs_s is None:
+        return f"QRS {r.qrs_s:.2f} s"
     if abs(r.qrs_s - r.template_qrs_s) >= WIDER_S:
         return f"QRS {r.qrs_s:.2f} s against this patient's usual {r.template_qrs_s:.2f} s"
     if r.qrs_similarity < SAME_SHAPE:
@@ -168,6 +172,36 @@ def template_words(beats: int, like_it: int, called: str, by_itself: str, own: f
     return f"{words}."
 
 
+def lead_words(called: str, said: dict[str, float]) -> str:
+    """What the leads say of the class called; empty where one was read.
+
+    Such as ``Lead V1 says most: p(V) 0.98; 0.61 in MLII.``
+
+    Parameters
+    ----------
+    called : str
+        Class given.
+    said : dict
+        Lead to the probability that it gives this class, the one that says most first.
+    """
+    (first, most), *others = said.items()
+    if not others:
+        return ""
+    if len(others) == 1:
+        rest = f"{_plain(others[0][1])} in {others[0][0]}"
+    else:
+        values = [value for _, value in others]
+        rest = f"{_plain(min(values))} to {_plain(max(values))} in the {len(others)} other leads"
+    return f"Lead {first} says most: p({called}) {_plain(most)}; {rest}."
+
+
+def _plain(probability: float) -> str:
+    """A probability inside a sentence, no certainty."""
+    if probability >= 0.995:
+        return "over 0.99"
+    return "under 0.01" if probability < 0.005 else f"{probability:.2f}"
+
+
 def evidence_words(explanation: Explanation) -> str:
     """Where the evidence lies: ``QRS 65 %, time of arrival 12 % (rhythm in all 20 %)``."""
     percent = {part: value for part, value in explanation.percent.items() if value >= 1}
@@ -178,11 +212,12 @@ def evidence_words(explanation: Explanation) -> str:
     return f"{named} (rhythm in all {explanation.shares['rhythm']:.0f} %)"
 
 
-def evidence_line(explanation: Explanation) -> str:
-    """`evidence_words` with the class and the method."""
+def evidence_line(explanation: Explanation, lead: str = "") -> str:
+    """`evidence_words` with the class, the method, and the lead where there are several."""
+    where = f" in lead {lead}" if lead else ""
     method = METHOD_NAMES[explanation.method]
     words = evidence_words(explanation)
-    return f"Evidence for {explanation.target_class} ({method}): {words}."
+    return f"Evidence for {explanation.target_class}{where} ({method}): {words}."
 
 
 def shares_words(explanation: Explanation) -> str:
@@ -211,9 +246,14 @@ def what_if(reasons: Reasons) -> list[str]:
     return sentences
 
 
-def what_if_line(reasons: Reasons) -> str:
-    """`what_if` in one line."""
-    return f"{WHAT_IF}: {'; '.join(what_if(reasons))}."
+def what_if_line(reasons: Reasons, lead: str = "") -> str:
+    """`what_if` in one line, with the lead where there are several."""
+    return f"{what_if_title(lead)}: {'; '.join(what_if(reasons))}."
+
+
+def what_if_title(lead: str) -> str:
+    """Heading of `what_if`; the lead is named where there are several."""
+    return f"{WHAT_IF}, in lead {lead} alone" if lead else WHAT_IF
 
 
 def _move_words(move: Move, called: str) -> str:
@@ -234,7 +274,7 @@ def _would_be(probability: float, r: Reasons) -> str:
 
 def wave_names(waves: Waves) -> list[str]:
     """Names of the waves, in brackets where one is expected but was not seen."""
-    seen = {"P": waves.p_seen, "T": waves.t_seen}
+    seen = {"P": waves.p_seen, "QRS": waves.qrs_seen, "T": waves.t_seen}
     return [name if seen.get(name, True) else f"({name})" for name in WAVES]
 
 

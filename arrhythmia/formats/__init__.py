@@ -1,1 +1,1 @@
-"""One module a file format: ``read(path, annotator)`` gives a `arrhythmia.records.Record`."""
+"""One module a format of recordings: ``read(path, …) -> Record``; see `arrhythmia.recognise`."""

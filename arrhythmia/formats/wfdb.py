@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
+from fractions import Fraction
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import wfdb
+from scipy.signal import resample_poly
 
 from arrhythmia.errors import InputError
-from arrhythmia.records import Annotation, Record
+from arrhythmia.formats.table import distinct
+from arrhythmia.formats.wfdb_annotation import read_annotation
+from arrhythmia.formats.wfdb_header import Header, read_header
+from arrhythmia.records import NOT_ECG, Record
+
+LEAST_SAMPLES: Final = 2
 
 
 def read(path: Path, annotator: str = "atr") -> Record:
-    """Read a WFDB record with all its signals.
+    """Read a WFDB record with all its signals, also one of several segments or rates.
 
     Parameters
     ----------
@@ -25,68 +33,126 @@ def read(path: Path, annotator: str = "atr") -> Record:
     Returns
     -------
     Record
+        At the rate of its fastest ECG lead. Between segments, and where a segment lacks a lead,
+        samples are NaN.
 
     Raises
     ------
     InputError
-        If a file is missing, truncated or damaged, or the header points outside its folder.
+        If a file is missing, truncated or damaged, promises absurd sizes, or the header points
+        outside its folder.
     """
-    header = _read_header(path)
+    header = read_header(path)
     try:
-        content = wfdb.rdrecord(str(path))
+        signals, fs, names, units, notes = _signals(path, header)
+    except InputError:
+        raise
+    except MemoryError as error:
+        raise InputError(f"'{path}.hea' promises more samples than fit into memory") from error
     except Exception as error:  # wfdb raises many kinds for a damaged signal file
-        files = " or ".join(f"'{path.with_name(name)}'" for name in dict.fromkeys(header.file_name))
-        raise InputError(
-            f"{files} is truncated or damaged (its header promises {header.sig_len} samples): "
-            "fetch it again"
-        ) from error
-    start = None
-    if content.base_date is not None and content.base_time is not None:
-        start = datetime.combine(content.base_date, content.base_time)
+        raise InputError(_damaged(path, header)) from error
+    if len(signals) < LEAST_SAMPLES:
+        raise InputError(_damaged(path, header))
+    if not np.isfinite(signals).any():
+        raise InputError(f"record '{path.name}' holds no number that is one: check its header")
+    file = path.with_name(f"{path.name}.{annotator}")
+    annotation, more = read_annotation(file, fs, len(signals))
     return Record(
         name=path.name,
-        signals=content.p_signal,
-        fs=float(content.fs),
-        leads=tuple(name or f"signal {i}" for i, name in enumerate(content.sig_name, 1)),
-        units=tuple(unit or "mV" for unit in content.units),
-        annotation=_read_annotation(path, annotator),
-        start=start,
+        signals=signals,
+        fs=fs,
+        leads=distinct([_shown(name) or f"signal {i}" for i, name in enumerate(names, 1)]),
+        units=tuple(_shown(unit) or "mV" for unit in units),
+        annotation=annotation,
+        start=_start(header),
+        notes=(*header.notes, *notes, *more),
     )
 
 
-def _read_header(path: Path) -> wfdb.Record:
-    try:
-        header = wfdb.rdheader(str(path))
-    except Exception as error:  # wfdb raises many kinds for a malformed header
-        raise InputError(f"'{path}.hea' is not a WFDB header ({error})") from error
-    if not isinstance(header, wfdb.Record) or not header.n_sig:
-        raise InputError(f"'{path}.hea' has no signals of its own: name one of its segments")
-    if not header.fs:
-        raise InputError(f"'{path}.hea' gives a sampling rate of 0 Hz: correct its first line")
-    for file_name in dict.fromkeys(header.file_name):
-        # A header from a stranger can point anywhere: only files beside it are read.
-        if Path(file_name).name != file_name or "\\" in file_name:
-            raise InputError(
-                f"'{path}.hea' names the signal file '{file_name}' outside its own folder"
-            )
-        if not path.with_name(file_name).is_file():
-            raise InputError(
-                f"record '{path.name}' lacks its signal file '{path.with_name(file_name)}'"
-            )
-    return header
+def _signals(
+    path: Path, header: Header
+) -> tuple[np.ndarray, float, list[str], list[str], tuple[str, ...]]:
+    """Signals (samples, leads), rate, names, units, notes."""
+    content = header.content
+    if isinstance(content, wfdb.MultiRecord):
+        return (*_segments(path, content), ())
+    frames = [int(n or 1) for n in content.samps_per_frame]
+    if max(frames) == 1:
+        digital = wfdb.rdrecord(str(path), physical=False)
+        notes = _checksum_notes(path, content, digital.calc_checksum())
+        return digital.dac(), float(digital.fs), digital.sig_name, digital.units, notes
+    digital = wfdb.rdrecord(str(path), physical=False, smooth_frames=False)
+    notes = _checksum_notes(path, content, digital.calc_checksum(expanded=True))
+    columns = digital.dac(expanded=True)
+    ecg = [not str(name or "").upper().startswith(NOT_ECG) for name in digital.sig_name]
+    most = max((n for n, is_ecg in zip(frames, ecg, strict=True) if is_ecg), default=max(frames))
+    length = most * (min(len(c) // n for c, n in zip(columns, frames, strict=True)))
+    at_rate = [_at_rate(c, n, most)[:length] for c, n in zip(columns, frames, strict=True)]
+    rate = float(digital.fs) * most
+    return np.stack(at_rate, axis=1), rate, digital.sig_name, digital.units, notes
 
 
-def _read_annotation(path: Path, annotator: str) -> Annotation | None:
-    file = path.with_name(f"{path.name}.{annotator}")
-    if not file.is_file():
-        return None
-    try:
-        content = wfdb.rdann(str(path), annotator)
-    except Exception as error:  # wfdb raises many kinds for a damaged annotation file
-        raise InputError(f"'{file}' is not a WFDB annotation file ({error})") from error
-    return Annotation(
-        np.asarray(content.sample, dtype=int),
-        np.asarray(content.symbol, dtype=str),
-        np.asarray([note.rstrip("\0") for note in content.aux_note], dtype=str),
-        np.asarray(content.subtype, dtype=int),
-    )
+def _segments(
+    path: Path, content: wfdb.MultiRecord
+) -> tuple[np.ndarray, float, list[str], list[str]]:
+    """Signals of all segments, one after the other; gaps are NaN."""
+    if content.layout == "variable":  # segments may have other leads
+        whole = wfdb.rdrecord(str(path))
+        return whole.p_signal, float(whole.fs), whole.sig_name, whole.units
+    parts, first = [], None
+    for name, length in zip(content.seg_name, content.seg_len, strict=True):
+        if name == "~":
+            parts.append(np.full((length, content.n_sig), np.nan))
+            continue
+        part = wfdb.rdrecord(str(path.with_name(name)))
+        first = first or part
+        parts.append(part.p_signal)
+    if first is None:
+        raise InputError(f"'{path}.hea' has gaps only")
+    return np.concatenate(parts), float(content.fs), first.sig_name, first.units
+
+
+def _at_rate(signal: np.ndarray, frames: int, wanted: int) -> np.ndarray:
+    """A signal of other samples a frame at the rate wanted; where samples are missing, repeated."""
+    ratio = Fraction(wanted, frames)
+    if ratio == 1:
+        return signal
+    if np.isfinite(signal).all():
+        return resample_poly(signal, ratio.numerator, ratio.denominator)
+    places = np.arange(len(signal) * ratio.numerator // ratio.denominator)
+    return signal[np.minimum(places * ratio.denominator // ratio.numerator, len(signal) - 1)]
+
+
+def _checksum_notes(path: Path, content: wfdb.Record, sums: list[int]) -> tuple[str, ...]:
+    wanted = content.checksum or []
+    if any(content.skew or []):  # the sums are those of the signals before they are shifted
+        return ()
+    bad = [
+        str(name)
+        for name, given, found in zip(content.sig_name, wanted, sums, strict=False)
+        if given is not None
+        and (given - found) % 65536
+        and not str(name or "").upper().startswith(NOT_ECG)
+    ]
+    if not bad:
+        return ()
+    names = ", ".join(_shown(name) for name in bad[:5])
+    return (f"the checksum of {names} in '{path.name}.hea' does not fit: the signal was changed or "
+            "is damaged",)  # fmt: skip
+
+
+def _start(header: Header) -> datetime | None:
+    date, time = header.content.base_date, header.content.base_time
+    return datetime.combine(date, time) if date is not None and time is not None else None
+
+
+def _damaged(path: Path, header: Header) -> str:
+    names = getattr(header.content, "file_name", None) or [f"{path.name}.dat"]
+    files = " or ".join(f"'{path.with_name(name)}'" for name in list(dict.fromkeys(names))[:3])
+    promise = f"its header promises {header.content.sig_len} samples"
+    return f"{files} is truncated or damaged ({promise}): fetch it again"
+
+
+def _shown(text: str | None) -> str:
+    """A name without control characters, which a terminal would obey."""
+    return "".join(c if c.isprintable() else "?" for c in str(text or ""))[:60]

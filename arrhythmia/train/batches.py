@@ -55,7 +55,7 @@ def prepare_records(
         record = read_record(name, data_dir)
         first = record.lead()
         second = record.lead((record.ecg_leads * 2)[1])
-        r_peaks = locate_beats(record, first, settings, "atr")
+        r_peaks = locate_beats(record, [first], settings, "atr")
         prepared[name] = (
             prepare_lead(first, settings, r_peaks),
             prepare_lead(second, settings, r_peaks),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -20,6 +21,7 @@ from arrhythmia.model import build_network
 from arrhythmia.model_settings import ModelSettings
 from arrhythmia.sequences import RR_INPUTS
 from arrhythmia.signals import BeatSettings
+from arrhythmia.stopping import end_with_parent
 from arrhythmia.templates import TemplateSettings
 from arrhythmia.train.batches import Leads, RunBatches, prepare_records, training_beats
 from arrhythmia.train.ensemble import combine, member_seeds
@@ -124,7 +126,9 @@ def fit_ensemble(
     if verbose:
         print(f"{settings.members} networks of {settings.epochs} epochs, {at_a_time} at a time",
               flush=True)  # fmt: skip
-    processes = get_reusable_executor(at_a_time)
+    processes = get_reusable_executor(
+        at_a_time, initializer=end_with_parent, initargs=(os.getpid(),)
+    )
     results = processes.map(partial(_fit_on_one_core, records, beat_settings, single), seeds)
     members, histories = [], []
     try:

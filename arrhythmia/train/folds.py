@@ -6,14 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-
-from arrhythmia.classifier import Classifier
+from arrhythmia.beats import Beats
+from arrhythmia.classifier import Classifier, Decision
 from arrhythmia.errors import InputError
 from arrhythmia.mitdb import ALL, ALL_FOLDS, DS1, FOLDS
 from arrhythmia.model_settings import ModelSettings, read_settings
-from arrhythmia.predictions import scored_table
-from arrhythmia.records import read_record
+from arrhythmia.records import Record, read_record
 from arrhythmia.signals import BeatSettings
 from arrhythmia.train.batches import Leads, prepare_records
 from arrhythmia.train.fit import fit_ensemble
@@ -59,10 +57,10 @@ def out_of_fold(
         yield fit_ensemble(without(records, fold), beat_settings, settings, seed, verbose)[0]
 
 
-def predict_folds(
+def decide_folds(
     data_dir: str | Path | None, model: ModelSettings, folder: str | Path | None = None
-) -> pd.DataFrame:
-    """Out-of-fold predictions for all training records with the settings of a saved model.
+) -> list[tuple[Record, Beats, Decision]]:
+    """Out-of-fold decisions for all training records with the settings of a saved model.
 
     Classifiers of the folds that are there already, trained with these settings on the same
     records, are not trained again.
@@ -79,17 +77,16 @@ def predict_folds(
 
     Returns
     -------
-    pandas.DataFrame
-        See `arrhythmia.predictions.scored_table`; records in the order of the training.
+    list of (Record, Beats, Decision)
+        In the order of the training.
     """
-    tables = {}
-    folds = folds_of(model)
-    for fold, classifier in zip(folds, _of_folds(data_dir, model, folder), strict=True):
+    decided, folds = {}, folds_of(model)
+    for fold, classifier in zip(folds, _of_folds(data_dir, model, folder, folds), strict=True):
         for name in fold:
-            beats = classifier.find_beats(read_record(name, data_dir), source="atr")
-            tables[name] = scored_table(beats, classifier.probabilities(beats))
-    names = [name for name in ALL if name in tables]
-    return pd.concat([tables[name] for name in names], ignore_index=True)
+            record = read_record(name, data_dir)
+            beats = classifier.find_beats(record, source="atr")
+            decided[name] = record, beats, classifier.decide(beats)
+    return [decided[name] for name in ALL if name in decided]
 
 
 def folds_of(model: ModelSettings) -> tuple[tuple[str, ...], ...]:
@@ -98,11 +95,14 @@ def folds_of(model: ModelSettings) -> tuple[tuple[str, ...], ...]:
 
 
 def _of_folds(
-    data_dir: str | Path | None, model: ModelSettings, folder: str | Path | None
+    data_dir: str | Path | None,
+    model: ModelSettings,
+    folder: str | Path | None,
+    folds: Sequence[Sequence[str]],
 ) -> Iterator[Classifier]:
     """Classifier of each fold: the saved one where it fits, else trained now."""
     settings, records = TrainingSettings.from_dict(model.training), {}
-    every, folds = list(ALL if folds_of(model) == ALL_FOLDS else DS1), folds_of(model)
+    every = list(ALL if folds == ALL_FOLDS else DS1)
     for number, fold in enumerate(folds, 1):
         place = None if folder is None else Path(f"{folder}-fold{number}")
         names = [name for name in every if name not in fold]

@@ -10,6 +10,7 @@ from arrhythmia.beats import Beats
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.origin import group_features, group_medians, shape_groups
 from arrhythmia.signals import BeatSettings
+from arrhythmia.templates import all_leads
 
 PIECES = 16
 """Pieces of each record that are looked at besides the whole."""
@@ -62,7 +63,7 @@ def _groups(
     beats: Beats, settings: BeatSettings, rng: np.random.Generator
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Features of groups, the share of N and S among their beats, and their sizes."""
-    every = np.stack([beats.segments, *beats.others], axis=1)
+    every = all_leads(beats)
     for first, last in _pieces(beats.beat_class, rng):
         part = slice(first, last)
         segments, timing = every[part], (beats.rr_pre[part], beats.rr_post[part])

@@ -17,7 +17,7 @@ from scipy.special import softmax
 
 from arrhythmia.beats import Beats
 from arrhythmia.errors import InputError
-from arrhythmia.files import whole_file
+from arrhythmia.files import read_json, whole_file
 from arrhythmia.labels import BEAT_CLASSES, grouped
 from arrhythmia.model_settings import model_digest
 from arrhythmia.predictions import SET_CLASSES, Assessment
@@ -38,9 +38,6 @@ LEVELS: Final = (90, 95)
 """Per cent of the beats of each class whose set is to hold the true class."""
 LEAST_PROBABILITY: Final = 5e-5
 """Half of the last place of probabilities in ``predictions.csv``; 0 there stands for this."""
-
-FEATURES_AT_ONCE: Final = 4096
-"""Beats that the encoder is given at once, which bounds memory."""
 
 NOT_ASSESSABLE: Final = "not assessable: "
 IS_PACED: Final = "paced: not assessed"
@@ -153,8 +150,7 @@ def shape_features(
     """
     segments = beats.segments if wanted is None else beats.segments[wanted]
     inputs = with_difference(segments, beats.template_beat)
-    parts = np.array_split(inputs, max(1, -(-len(inputs) // FEATURES_AT_ONCE)))
-    return np.concatenate([np.asarray(classifier.describe(part)) for part in parts])
+    return classifier.runner.features(inputs)
 
 
 @dataclass(frozen=True)
@@ -198,7 +194,7 @@ class Confidence:
         if not file.is_file():
             raise InputError(f"model '{folder}' is not calibrated, it lacks '{FILE}': {remedy}")
         try:
-            facts = json.loads(file.read_text(encoding="utf-8"))
+            facts = read_json(file)
             confidence = cls._from_facts(facts)
             saved_as = (facts["format"], tuple(facts["classes"]))
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
@@ -218,13 +214,14 @@ class Confidence:
             {level: np.array(facts["least"][str(level)], dtype=float) for level in LEVELS},
             float(facts["refer_above"]),
             Novelty(**novel, limit=float(facts["novelty"]["limit"])),
-            facts["measured"],
-            facts["model"],
-        )
-        means, precision = confidence.novelty.means, confidence.novelty.precision
+            facts["measured"], facts["model"],
+        )  # fmt: skip
+        means, precision, limit = novel["means"], novel["precision"], confidence.novelty.limit
         fits = (
-            confidence.temperature > 0
+            np.isfinite([limit, confidence.temperature, means.sum(), precision.sum()]).all()
+            and confidence.temperature > 0 <= confidence.refer_above <= 1
             and all(row.shape == (len(SET_CLASSES),) for row in confidence.thresholds.values())
+            and all((r >= 0).all() and (r <= 1).all() for r in confidence.thresholds.values())
             and means.ndim == 2
             and precision.shape == (means.shape[1], means.shape[1])
         )
@@ -242,9 +239,8 @@ class Confidence:
             name: [[float(f"{v:.6g}") for v in row] for row in value] if np.ndim(value) else value
             for name, value in asdict(self.novelty).items()
         }
-        text = json.dumps(facts, indent=1)
         with whole_file(Path(folder) / FILE) as part:
-            part.write_text(_rows_in_line(text) + "\n", encoding="utf-8")
+            part.write_text(_rows_in_line(json.dumps(facts, indent=1)) + "\n", encoding="utf-8")
 
     def assess(
         self,

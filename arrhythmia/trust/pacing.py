@@ -4,7 +4,8 @@ Spikes themselves are often filtered away by the recorder. What is left is their
 begins with the steepest slope of all, out of a flat line, and goes on for long. Bundle branch block
 and ventricular beats are as wide, but begin gradually. The limits were chosen on the four paced
 records of mitdb against DS1: beats like that are .74 of a paced record or more, and less than .05
-of any other. At 128 Hz, as in svdb, the edge cannot be told any more.
+of any other. No paced record is left to test them on. At 128 Hz, as in svdb, the edge is
+lost.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ def is_paced(record: Record, beats: Beats) -> bool:
             paced.append(begins_paced(record.lead(name), beats.sample))
         except InputError:  # flat, or mostly invalid
             continue
+    if not paced:
+        return False
     known = np.isfinite(paced).all(axis=0)
     told = np.max(np.array(paced)[:, known], axis=0)
     return len(told) >= FEWEST and bool(np.mean(told) >= SHARE)

@@ -119,7 +119,7 @@ def find_problems(
 def find_problems_of_record(
     record: Record, beats: Beats, settings: BeatSettings, wanted: np.ndarray | None = None
 ) -> np.ndarray:
-    """Beats that cannot be read in the lead that the network reads, or are paced.
+    """Beats that can be read in no lead, or are paced.
 
     Parameters
     ----------
@@ -136,16 +136,22 @@ def find_problems_of_record(
     ndarray of int, shape (beats,)
         Place in `PROBLEMS`; 0 where the beat can be assessed.
     """
-    lead = record.lead(beats.lead)
-    problems = find_problems(lead, beats.centers, settings, wanted)
+    problems = unreadable_in_all_leads(record, beats, settings, wanted)
     if is_paced(record, beats):
-        chosen = np.ones(len(beats), bool) if wanted is None else np.isin(_places(beats), wanted)
+        chosen = np.ones(len(beats), bool) if wanted is None else np.isin(range(len(beats)), wanted)
         problems[chosen & (problems == 0)] = PACED
     return problems
 
 
-def _places(beats: Beats) -> np.ndarray:
-    return np.arange(len(beats))
+def unreadable_in_all_leads(
+    record: Record, beats: Beats, settings: BeatSettings, wanted: np.ndarray | None = None
+) -> np.ndarray:
+    """`find_problems` of the first lead, where each other lead has one too: ndarray (beats,)."""
+    problems = [
+        find_problems(record.lead(lead.lead), beats.centers, settings, wanted)
+        for lead in beats.in_leads
+    ]
+    return np.where(np.all(problems, axis=0), problems[0], 0)
 
 
 def qrs_to_background(

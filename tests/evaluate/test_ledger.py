@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import error_line
 from evaluate.tables import random_table
 
 from arrhythmia.evaluate import ledger as ledger_module
+from arrhythmia.evaluate import report
 from arrhythmia.evaluate.ledger import COLUMNS, add_to_ledger, commit, ledger_of, read_ledger
 from arrhythmia.evaluate.scores import summary
+from arrhythmia.files import CLONE
 from arrhythmia.model_settings import model_digest
 
 
@@ -103,3 +109,72 @@ def test_the_commit_of_another_project_is_not_that_of_an_installed_package(
 ) -> None:
     monkeypatch.setattr(ledger_module, "IS_CLONE", False)
     assert commit() == "unknown"
+
+
+def test_ledgers_written_at_once_lose_nothing(tiny_model: Path, tmp_path: Path) -> None:
+    ledger, table = tmp_path / "ds2_ledger.csv", random_table(("100",))
+    (tmp_path / "figures.json").write_text(json.dumps({"aami": summary(table)["aami"]}), "utf-8")
+    code = """
+import json, sys
+from pathlib import Path
+from arrhythmia.evaluate import ledger
+folder, model, number = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+figures = json.loads((folder / "figures.json").read_text())
+ledger.commit = lambda: "unknown"
+for row in range(10):
+    ledger.model_digest = lambda _: f"{number:032x}{row:032x}"
+    assert ledger.add_to_ledger(folder / "ds2_ledger.csv", model, figures)
+"""
+    writers = [
+        subprocess.Popen([sys.executable, "-c", code, tmp_path, tiny_model, str(number)], cwd=CLONE)
+        for number in range(4)
+    ]
+    assert [writer.wait(60) for writer in writers] == [0] * 4
+    assert len({row["digest"] for row in read_ledger(ledger)}) == 40
+    assert {file.name for file in tmp_path.iterdir()} == {"ds2_ledger.csv", "figures.json"}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: text.replace(b"digest", b"digits"),
+        lambda text: b"\0" * len(text),
+        lambda text: text + b"\xff\xfe\n",
+        lambda text: text + b"1,2,3\n",
+        lambda _: b"",
+        lambda _: b"<<<<<<< HEAD\n",
+    ],
+)
+def test_a_damaged_ledger_stops_before_ds2_is_looked_at(
+    tiny_model: Path,
+    tmp_path: Path,
+    damage: Callable[[bytes], bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(tiny_model, model)
+    ledger = model / "ds2_ledger.csv"
+    add_to_ledger(ledger, model, summary(random_table(("100",))))
+    ledger.write_bytes(damage(ledger.read_bytes()))
+    before = ledger.read_bytes()
+    monkeypatch.setattr(report, "read_record", lambda *_: pytest.fail("DS2 is read"))
+    assert f"ledger '{ledger}'" in error_line(lambda: report.evaluate_model(model, tmp_path))
+    assert ledger.read_bytes() == before
+
+
+def test_the_ledger_is_written_before_the_results(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = []
+    table = random_table(("100",))
+    monkeypatch.setattr(report, "read_record", lambda *_: None)
+    monkeypatch.setattr(report, "decide_reference_beats", lambda *_: (None, None, None))
+    monkeypatch.setattr(report, "decisions_table", lambda *_: table)
+    monkeypatch.setattr(report, "score_rhythm", lambda *_: {})
+    monkeypatch.setattr(report, "reader_curve", lambda *_: {})
+    monkeypatch.setattr(report, "check_ledger", lambda _: order.append("check"))
+    monkeypatch.setattr(report, "add_to_ledger", lambda *_: order.append("row"))
+    monkeypatch.setattr(report, "write_results", lambda *_, **__: order.append("results"))
+    report.evaluate_model(tiny_model, names=("100",))
+    assert order == ["check", "row", "results"]

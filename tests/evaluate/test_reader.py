@@ -12,6 +12,7 @@ from arrhythmia.beats import Beats, find_beats
 from arrhythmia.classifier import Decision
 from arrhythmia.evaluate.reader import DECISIONS, format_reader, reader_curve
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.leads import lead_shares
 from arrhythmia.records import read_record
 from arrhythmia.signals import BeatSettings
 from arrhythmia.templates import TemplateSettings, find_templates
@@ -30,7 +31,7 @@ def decision_of(beats: Beats, probability: float = 0.6) -> Decision:
     normal = beats.beat_class == 0
     rows[normal] = [0.96, 0.01, 0.01, 0.01, 0.01]
     templates = find_templates(beats, TemplateSettings())
-    return Decision(rows, rows, templates)
+    return Decision(rows, rows, templates, rows[None], lead_shares(beats, BeatSettings()))
 
 
 def test_decisions_raise_the_score_until_all_is_named(beats: Beats) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from arrhythmia.evaluate.report import (
     seed_folders,
     write_results,
 )
-from arrhythmia.evaluate.scores import predict_records, summary
+from arrhythmia.evaluate.scores import decide_reference_beats, decisions_table, summary
 from arrhythmia.model_settings import model_digest
 from arrhythmia.predictions import SET_CLASSES, confidence_columns, read_predictions
 from arrhythmia.records import read_record
@@ -84,8 +85,9 @@ def test_confidence_is_written_where_there_is_one(
 ) -> None:
     record = read_record("106", synthetic_dir)
     confidence = a_confidence(model)
-    plain = predict_records(tiny_classifier, [record])
-    table = predict_records(tiny_classifier, [record], confidence)
+    decided = [decide_reference_beats(tiny_classifier, record)]
+    plain = decisions_table(decided)
+    table = decisions_table(decided, partial(confidence.assess, tiny_classifier))
     pd.testing.assert_frame_equal(table[list(plain)], plain)
     beats = tiny_classifier.find_beats(record)
     columns = confidence_columns(confidence.assess(tiny_classifier, record, beats))

@@ -18,9 +18,10 @@ from arrhythmia.classifier import DEFAULT_MODEL
 from arrhythmia.evaluate.scores import (
     average_f1,
     confusion_matrices,
+    decide_reference_beats,
+    decisions_table,
     format_summary,
     intervals,
-    predict_records,
     score,
     summary,
 )
@@ -283,7 +284,7 @@ def test_every_reference_beat_of_every_record_is_predicted(
     tiny_classifier: Classifier, synthetic_dir: Path
 ) -> None:
     records = [read_record(name, synthetic_dir) for name in ("101", "208")]
-    table = predict_records(tiny_classifier, records)
+    table = decisions_table(decide_reference_beats(tiny_classifier, r) for r in records)
     assert list(table) == [
         *("record", "sample", "symbol", "reference", "predicted"),
         *PROBABILITY_COLUMNS,
@@ -304,7 +305,7 @@ def test_without_an_annotation_nothing_is_scored(
     tiny_classifier: Classifier, synthetic_dir: Path
 ) -> None:
     record = read_record("101", synthetic_dir, annotator="none")
-    line = error_line(lambda: predict_records(tiny_classifier, [record]))
+    line = error_line(lambda: decide_reference_beats(tiny_classifier, record))
     assert "no reference annotation" in line
 
 

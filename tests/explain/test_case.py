@@ -14,8 +14,8 @@ from explain_cases import BEAT, FLAT, SYMBOLS, make_case, with_gap, written_reco
 
 import arrhythmia
 from arrhythmia.classifier import CLONE, Classifier
-from arrhythmia.explain.case import NEAR_S, explain_beat
 from arrhythmia.explain.explanation import METHOD_NAMES
+from arrhythmia.explain.gather import NEAR_S, explain_beat
 from arrhythmia.explain.page_figures import RHYTHM_REACH_S
 from arrhythmia.explain.panels import TACHOGRAM_S
 from arrhythmia.explain.wording import NO_CLASS, NOT_CALIBRATED, NOUNS, WHAT_IF
@@ -139,7 +139,7 @@ def test_every_beat_that_the_rhythm_shows_is_classified(
     sample[[first, last]] = sample[beat] + np.array([-1, 1]) * int(TACHOGRAM_S * fs)
     centers[[first, last]] = sample[[first, last]] / fs + np.array([-1, 1]) * abs(shift)
     centers[beat] = sample[beat] / fs + shift
-    beats = replace(beats, sample=sample, centers=centers)
+    beats = replace(beats, sample=sample, centers=centers, others=())
     case = explain_beat(tiny_classifier, record, beat, beats=beats, method="grad-cam")
     for reach in (TACHOGRAM_S, RHYTHM_REACH_S):
         shown = np.flatnonzero(np.abs(case.r_peaks - case.seconds) <= reach)
@@ -180,9 +180,13 @@ def test_title_sentence_and_what_if_name_one_class(data_dir: Path) -> None:
     assert {case.target_class, case.explanation.target_class, case.reasons.called} == {called}
     assert case.headline.startswith(f"{called} – {CLASS_NAMES[called]}, ")
     assert case.sentence.startswith(f"{NOUNS[called]}: ")
-    assert case.reasons.by_itself == case.by_itself
-    assert case.reasons.move.to_class in set(BEAT_CLASSES) - {case.by_itself}
-    assert f"): would be {case.reasons.move.to_class} had it" in case.sentences[-1]
+    own = case.decision.by_lead[case.decision.shares.names.index(case.lead.name), beat]
+    assert case.reasons.by_itself == BEAT_CLASSES[int(own.argmax())]
+    assert case.reasons.move.to_class in set(BEAT_CLASSES) - {case.reasons.by_itself}
+    what_if = (
+        f"{WHAT_IF}, in lead {case.lead.name} alone: would be {case.reasons.move.to_class} had"
+    )
+    assert what_if in case.sentences[-1]
 
 
 @pytest.mark.database
@@ -195,11 +199,11 @@ def test_where_the_template_decides_it_is_told_what_the_rest_goes_by(data_dir: P
     overruled = decision.probabilities.argmax(axis=1) != decision.by_itself.argmax(axis=1)
     beat = int(np.flatnonzero(overruled)[0])
     case = explain_beat(classifier, record, beat, beats=beats, method="grad-cam")
-    assert case.called != case.by_itself == case.reasons.by_itself
+    assert case.called != case.by_itself
     assert case.sentence.startswith(NOUNS[case.called])
     assert f"by itself it would be called {case.by_itself} (p = " in case.alike
-    assert case.sentences[-1].startswith(f"{WHAT_IF}: ")
-    assert case.reasons.move.to_class != case.by_itself
+    assert case.sentences[-1].startswith(f"{WHAT_IF}, in lead {case.lead.name} alone: ")
+    assert case.reasons.move.to_class != case.reasons.by_itself
 
 
 def test_the_package_can_be_called(tiny_classifier: Classifier, record: Record) -> None:

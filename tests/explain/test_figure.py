@@ -277,7 +277,7 @@ def test_a_beat_that_cannot_be_read_gets_no_class_no_heat_and_no_evidence(record
     assert "?" in letters
     assert "V" not in letters
     assert not {"P", "QRS", "T"} & {t.strip("()") for t in texts(ax)}
-    assert len(figure.axes) == 3  # ECG, sentences, rhythm
+    assert len(figure.axes) == 4  # ECG, the other lead, sentences, rhythm
 
 
 def test_the_rhythm_panel_has_the_classes_of_all_beats_classified(tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ def test_page_says_what_the_case_says(case: Case) -> None:
     assert data["winner"] == "V"
     assert data["probabilities"]["V"] == pytest.approx(0.9)
     assert data["reasons"][case.target_class]["sentence"] == case.sentence
-    assert data["confidence"] == [*case.trust, ALONE]
+    assert data["confidence"] == [*case.trust, ALONE, case.in_leads]
     assert data["notes"] == ["a note"]
     assert data["reference"] == "V, premature ventricular contraction (class V)"
     assert not data["reference_differs"]
@@ -222,8 +222,9 @@ def test_page_says_what_the_case_says(case: Case) -> None:
 
 
 def test_a_page_of_a_model_that_is_not_calibrated(record: Record) -> None:
-    data = page_data(make_case(record, calibrated=False))
-    assert data["confidence"] == [NOT_CALIBRATED, ALONE]
+    case = make_case(record, calibrated=False)
+    data = page_data(case)
+    assert data["confidence"] == [NOT_CALIBRATED, ALONE, case.in_leads]
     assert data["assessable"]
 
 

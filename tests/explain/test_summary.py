@@ -164,8 +164,9 @@ def test_text_says_what_matters_first(case: Case) -> None:
     assert lines[2] == "Calibrated p(V) = 0.90. 90 % set: V (of N, S, V, F)."
     assert lines[4] == sentence(REASONS)
     assert lines[5] == ALONE
-    assert lines[6].startswith("Evidence for V (SHAP): ")
-    assert lines[7].startswith("What if (the beat judged by itself): ")
+    assert lines[6] == "Lead MLII says most: p(V) 0.90; 0.90 in V1."
+    assert lines[7].startswith("Evidence for V in lead MLII (SHAP): ")
+    assert lines[8].startswith("What if (the beat judged by itself), in lead MLII alone: ")
     assert lines[-3:] == ["figure: one.png", "page: one.html", DISCLAIMER]
 
 

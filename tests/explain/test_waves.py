@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
-from arrhythmia.beats import find_beats
-from arrhythmia.explain.waves import WAVES, find_waves, qrs_extent
-from arrhythmia.records import read_record
+from arrhythmia.beats import Beats, find_beats
+from arrhythmia.explain.waves import WAVES, Waves, beat_waves, find_waves, qrs_extent
+from arrhythmia.records import Record, read_record
 from arrhythmia.signals import BeatSettings
+from arrhythmia.templates import Templates, TemplateSettings, find_templates
 
 FS, CENTER, LENGTH = 100.0, 40, 90
 TIMES = (np.arange(LENGTH) - CENTER) / FS
@@ -84,3 +87,82 @@ def test_real_ventricular_beats_are_wider_than_normal_ones(data_dir: object) -> 
         ]  # fmt: skip
         assert 0.06 < widths[0] < 0.1
         assert 0.12 < widths[1] < 0.22
+
+
+# --- beats that were said wrongly (issue 17), as they look in both leads --------------------------
+
+
+@cache
+def prepared(name: str, data_dir: object) -> tuple[Record, Beats, Templates]:
+    record = read_record(name, data_dir)
+    beats = find_beats(record, BeatSettings())
+    return record, beats, find_templates(beats, TemplateSettings())
+
+
+def waves_at(name: str, sample: int, data_dir: object) -> Waves:
+    record, beats, templates = prepared(name, data_dir)
+    beat = int(np.abs(beats.sample - sample).argmin())
+    assert abs(beats.sample[beat] - sample) < 0.1 * record.fs
+    return beat_waves(record, beats, beat, templates)
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(
+    ("name", "sample", "seen_s"),
+    [
+        ("208", 358065, 0.17), ("208", 410134, 0.17), ("208", 398058, 0.17), ("208", 403041, 0.17),
+        ("116", 273240, 0.16), ("232", 100074, 0.14), ("214", 102021, 0.14), ("111", 430363, 0.13),
+    ],
+)  # fmt: skip
+def test_the_width_is_the_one_that_is_seen(
+    name: str, sample: int, seen_s: float, data_dir: object
+) -> None:
+    assert waves_at(name, sample, data_dir).qrs_s == pytest.approx(seen_s, abs=0.025)
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(("name", "sample"), [("105", 433506), ("108", 627019), ("203", 2251)])
+def test_noise_is_given_no_width_and_no_waves(name: str, sample: int, data_dir: object) -> None:
+    waves = waves_at(name, sample, data_dir)
+    assert waves.qrs_s is None
+    assert (waves.qrs_seen, waves.p_seen, waves.t_seen) == (False, False, False)
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(
+    ("name", "sample", "peak_s"),
+    [
+        ("228", 400133, -0.19),  # the P, not the dip after it
+        ("207", 610307, None),  # an escape
+        ("233", 105630, None),  # what lies there is the T of the beat before
+        ("116", 273240, None),
+    ],
+)
+def test_p_is_that_of_this_beat(
+    name: str, sample: int, peak_s: float | None, data_dir: object
+) -> None:
+    waves = waves_at(name, sample, data_dir)
+    assert waves.p_seen == (peak_s is not None)
+    onset, end = (waves.edges[1:3] - CENTER) / FS
+    if peak_s is None:
+        assert onset == end  # not drawn
+    else:
+        assert onset < peak_s < end
+
+
+@pytest.mark.database
+def test_the_mark_of_222_is_not_beside_the_premature_p(data_dir: object) -> None:
+    waves = waves_at("222", 405312, data_dir)
+    onset, end = (waves.edges[1:3] - CENTER) / FS
+    assert not waves.p_seen or onset < -0.2 < end
+
+
+@pytest.mark.database
+def test_widths_of_a_record_are_possible_or_not_stated(data_dir: object) -> None:
+    from arrhythmia.explain.waves import delineate_record
+
+    record, beats, templates = prepared("208", data_dir)
+    width = delineate_record(record, beats, templates.number).qrs.width
+    assert np.nanmax(width) <= 0.25
+    assert np.nanmin(width[beats.symbol == "V"]) >= 0.09
+    assert np.isfinite(width).mean() > 0.95

@@ -17,6 +17,7 @@ from arrhythmia.explain.wording import (
     evidence_line,
     evidence_words,
     headline,
+    lead_words,
     no_class,
     reference_words,
     rr_values,
@@ -56,6 +57,8 @@ def test_the_sentence_of_the_issue() -> None:
         ({"p_wave_similarity": 0.1}, "full pause after."),
         ({"qrs_s": 0.1}, "QRS of another shape than this patient's usual, 0.10 s wide"),
         ({"qrs_s": 0.1, "qrs_similarity": 0.99}, "QRS as usual for this patient (0.10 s)"),
+        ({"qrs_s": None}, "QRS width not measurable at this beat"),
+        ({"template_qrs_s": None}, "QRS 0.16 s,"),
     ],
 )
 def test_only_what_was_measured_is_said(changes: dict, words: str) -> None:
@@ -163,3 +166,17 @@ def test_timing_is_told_without_the_limits_of_the_network() -> None:
     assert values["RR before, against the record's mean"] == "750 %"
     assert values["irregularity of the 21 beats around"] == "80.0 %"
     assert values["P-wave similarity of the 21 beats around"] == "37 %"
+
+
+def test_of_one_lead_nothing_is_said() -> None:
+    assert lead_words("V", {"MLII": 0.9}) == ""
+
+
+def test_leads_are_told_with_what_they_say() -> None:
+    two = {"V1": 0.9999, "MLII": 0.61}
+    assert lead_words("V", two) == "Lead V1 says most: p(V) over 0.99; 0.61 in MLII."
+    many = {"V1": 0.8, "I": 0.5, "II": 0.001, "III": 0.3}
+    assert (
+        lead_words("S", many)
+        == "Lead V1 says most: p(S) 0.80; under 0.01 to 0.50 in the 3 other leads."
+    )

@@ -165,10 +165,90 @@ def test_a_header_that_is_none_is_named(path: Path, text: str) -> None:
     assert f"'{path}.hea' is not a WFDB header" in error_line(lambda: read(path))
 
 
-@pytest.mark.parametrize("text", ["syn 0 360 100\n", "syn/2 2 360 2000\none 1000\ntwo 1000\n"])
-def test_a_header_without_signals_of_its_own_says_what_to_name(path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("syn 0 360 100\n", "no signals of its own"),
+        ("syn/2 2 360 2000\none 1000\ntwo 1000\n", "lacks its signal file"),
+        ("syn/1 2 360 2000\n../one 1000\n", "not a WFDB header"),
+    ],
+)
+def test_a_header_without_signals_says_what_is_missing(path: Path, text: str, words: str) -> None:
     edit_header(path, lambda _: text)
-    assert "name one of its segments" in error_line(lambda: read(path))
+    assert words in error_line(lambda: read(path))
+
+
+def test_segments_are_read_one_after_the_other_with_gaps(
+    tmp_path: Path, make_record: MakeRecord
+) -> None:
+    parts = [make_record(tmp_path, name, seconds=10, seed=n) for n, name in enumerate("ab")]
+    one, two = (read(part).signals for part in parts)
+    length = len(one) + 360 + len(two)
+    (tmp_path / "all.hea").write_text(f"all/3 2 360 {length}\na {len(one)}\n~ 360\nb {len(two)}\n")
+    whole = read(tmp_path / "all").signals
+    assert np.isnan(whole[len(one) : len(one) + 360]).all()
+    np.testing.assert_allclose(whole[: len(one)], one, atol=1e-6)
+    np.testing.assert_allclose(whole[len(one) + 360 :], two, atol=1e-6)
+
+
+def test_a_signal_file_that_is_a_link_elsewhere_is_refused(path: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.dat"
+    path.with_suffix(".dat").rename(elsewhere)
+    path.with_suffix(".dat").symlink_to(elsewhere)
+    assert "a link to a file outside" in error_line(lambda: read(path))
+
+
+def test_a_checksum_that_does_not_fit_is_said(path: Path) -> None:
+    assert read(path).notes == ()
+    content = bytearray(path.with_suffix(".dat").read_bytes())
+    content[100] ^= 5
+    path.with_suffix(".dat").write_bytes(bytes(content))
+    (note,) = read(path).notes
+    assert "checksum" in note
+
+
+@pytest.mark.parametrize(("rate", "words"), [("-360", "-360 Hz"), ("1e9", "1e+09"), ("x", "'x'")])
+def test_an_absurd_rate_is_named(path: Path, rate: str, words: str) -> None:
+    edit_record_line(path, lambda line: [*line[:2], rate, *line[3:]])
+    assert words in error_line(lambda: read(path))
+
+
+def test_a_rate_left_out_is_that_of_the_standard(path: Path) -> None:
+    edit_record_line(path, lambda line: line[:2])
+    record = read(path)
+    assert record.fs == 250
+    assert any("250 Hz is taken" in note for note in record.notes)
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 80_000, "syn 1 360 100\n" + "y" * 2000, "syn 999999 360 100\n"]
+)
+def test_a_header_that_would_take_for_ever_is_refused_at_once(path: Path, text: str) -> None:
+    edit_header(path, lambda _: text)
+    assert "syn.hea" in error_line(lambda: read(path))
+
+
+def test_an_annotation_is_a_strangers_too(path: Path) -> None:
+    wfdb.wrann(
+        "syn", "atr", np.array([100, 101, 400, 700, 10**7]), symbol=["V", "V", "N", "N", "N"],
+        write_dir=str(path.parent),
+    )  # fmt: skip
+    record = read(path)
+    assert record.annotation.sample.tolist() == [100, 400, 700]
+    notes = " ".join(record.notes)
+    for words in ("marks 1 beats twice", "1 beats outside"):
+        assert words in notes
+
+
+def test_an_annotation_that_wfdb_never_finishes_is_refused(path: Path) -> None:
+    content = b"\x00\x58\x08\xfc## hello\xf4\x05\x2c\x05\x00\x00"
+    path.with_suffix(".atr").write_bytes(content)
+    assert "damaged" in error_line(lambda: read(path))
+
+
+def test_more_marks_than_a_record_can_have(path: Path) -> None:
+    path.with_suffix(".atr").write_bytes(b"\x01\x04" * 200_000)
+    assert "more marks" in error_line(lambda: read(path))
 
 
 def test_a_sampling_rate_of_zero_is_named(path: Path) -> None:
@@ -210,7 +290,7 @@ def test_a_truncated_or_empty_signal_file_is_named(path: Path, part: float) -> N
 
 def test_a_header_that_promises_too_much_is_no_matter_of_memory(path: Path) -> None:
     edit_record_line(path, lambda line: [*line[:3], "9" * 15])
-    assert "its header promises 999999999999999 samples" in error_line(lambda: read(path))
+    assert "promises more than 2e+09 samples" in error_line(lambda: read(path))
 
 
 @pytest.mark.parametrize(

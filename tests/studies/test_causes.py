@@ -69,7 +69,7 @@ def test_errors_are_counted_by_cause(monkeypatch: pytest.MonkeyPatch) -> None:
     record = annotated(("L", "", 0), ("L", "", 0), ("V", "", 0), ("Q", "", 0))
     monkeypatch.setattr(causes, "read_record", lambda *_: record)
     settings, lead = BeatSettings(), record.lead()
-    r_peaks = locate_beats(record, lead, settings)
+    r_peaks = locate_beats(record, [lead], settings)
     beats = cut_beats(prepare_lead(lead, settings, r_peaks), settings)
     called = np.eye(5)[[0, 2, 3, 0]]  # N right, N called V, V called E (V in AAMI), Q: no class
     table = scored_table(beats, called)

@@ -34,7 +34,7 @@ def test_each_arm_gives_probabilities_of_all_beats(tmp_path: Path, make_record: 
         assert probabilities.shape == (len(beats), 5)
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_array_equal(arms[SHIPPED], classifier.probabilities(beats))
-    np.testing.assert_array_equal(arms["first lead"], decision.by_itself)
+    np.testing.assert_array_equal(arms["all leads"], decision.by_itself)
     assert np.abs(arms["second lead"] - arms["first lead"]).max() > 0.01
 
 

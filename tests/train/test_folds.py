@@ -12,6 +12,7 @@ import pytest
 from train.tiny import BEATS, RUN, TINY, step_by_step
 
 from arrhythmia.beats import find_beats
+from arrhythmia.evaluate.scores import decisions_table
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.model_settings import ModelSettings
 from arrhythmia.r_peaks import reference_beats
@@ -19,7 +20,7 @@ from arrhythmia.records import read_record
 from arrhythmia.templates import TemplateSettings
 from arrhythmia.train import folds as module
 from arrhythmia.train.batches import Leads
-from arrhythmia.train.folds import out_of_fold, predict_folds, without
+from arrhythmia.train.folds import decide_folds, out_of_fold, without
 
 NAMES = ("101", "207", "208", "209")
 Capture = pytest.CaptureFixture[str]
@@ -36,7 +37,9 @@ def trained_on(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
         return SimpleNamespace(
             settings=ModelSettings(BEATS, RUN, 0, TINY.as_dict()),
             find_beats=lambda record, source: find_beats(record, BEATS, source=source),
-            probabilities=lambda beats: np.full((len(beats), len(BEAT_CLASSES)), mark),
+            decide=lambda beats: SimpleNamespace(
+                probabilities=np.full((len(beats), len(BEAT_CLASSES)), mark)
+            ),
             save=lambda folder: Path(folder).write_text(" ".join(records)),
         ), None
 
@@ -79,7 +82,7 @@ def test_predictions_out_of_fold_hold_every_beat_of_every_record(
     folds = (("101", "208"), ("207", "209"))
     monkeypatch.setattr(module, "FOLDS", folds)
     model = ModelSettings(BEATS, RUN, 0, TINY.as_dict())
-    table = predict_folds(synthetic_dir, model, tmp_path / "it")
+    table = decisions_table(decide_folds(synthetic_dir, model, tmp_path / "it"))
     for number, fold in enumerate(folds, 1):
         kept = (tmp_path / f"it-fold{number}").read_text().split()
         assert set(kept) == set(NAMES) - set(fold)
@@ -100,10 +103,11 @@ def test_a_fold_that_is_there_is_not_trained_again(
     monkeypatch.setattr(module, "FOLDS", (("101", "208"), ("207", "209")))
     facts = TINY.as_dict() | {"records": list(NAMES)}
     model = ModelSettings(BEATS, RUN, 0, facts, TemplateSettings())
-    first = predict_folds(synthetic_dir, model, tmp_path / "it")
+    first = decisions_table(decide_folds(synthetic_dir, model, tmp_path / "it"))
     assert "already" not in capsys.readouterr().out
-    pd.testing.assert_frame_equal(predict_folds(synthetic_dir, model, tmp_path / "it"), first)
+    again = decisions_table(decide_folds(synthetic_dir, model, tmp_path / "it"))
+    pd.testing.assert_frame_equal(again, first)
     assert capsys.readouterr().out.count("is there already") == 2
     other = replace(model, training=facts | {"epochs": TINY.epochs + 1})
-    predict_folds(synthetic_dir, other, tmp_path / "it")
+    decide_folds(synthetic_dir, other, tmp_path / "it")
     assert "already" not in capsys.readouterr().out

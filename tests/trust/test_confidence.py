@@ -172,7 +172,7 @@ def test_features_of_some_beats_are_those_of_all(
     beats = tiny_classifier.find_beats(read_record("106", synthetic_dir))
     features = shape_features(tiny_classifier, beats)
     assert len(features) == len(beats)
-    monkeypatch.setattr("arrhythmia.trust.confidence.FEATURES_AT_ONCE", 20)
+    monkeypatch.setattr("arrhythmia.forward.BEATS_AT_ONCE", 20)
     np.testing.assert_allclose(shape_features(tiny_classifier, beats), features, atol=1e-5)
     wanted = np.array([1, 5])
     some = shape_features(tiny_classifier, beats, wanted)
@@ -183,7 +183,7 @@ def test_some_beats_are_assessed_as_all_are(
     confidence: Confidence, tiny_classifier: Classifier, synthetic_dir: Path
 ) -> None:
     record = spoil(read_record("106", synthetic_dir), "white noise", 20, 30)
-    beats = tiny_classifier.find_beats(record)
+    beats = tiny_classifier.find_beats(record, record.leads[0])
     of_all = confidence.assess(tiny_classifier, record, beats)
     wanted = np.array([2, 30, 31, 50])
     of_some = confidence.assess(tiny_classifier, record, beats, wanted)

@@ -14,7 +14,13 @@ from arrhythmia.beats import find_beats
 from arrhythmia.errors import InputError
 from arrhythmia.records import Record, read_record
 from arrhythmia.signals import BeatSettings
-from arrhythmia.trust.quality import PACED, PROBLEMS, find_problems, qrs_to_background
+from arrhythmia.trust.quality import (
+    PACED,
+    PROBLEMS,
+    find_problems,
+    find_problems_of_record,
+    qrs_to_background,
+)
 
 SETTINGS = BeatSettings()
 GAP, FLAT, SATURATED, NOISE = (PROBLEMS.index(name) for name in PROBLEMS[1:PACED])
@@ -163,3 +169,12 @@ def test_few_beats_of_real_records_are_not_assessable(
     data_dir: Path, name: str, limit: float
 ) -> None:
     assert np.mean(problems_of(read_record(name, data_dir))[1] > 0) <= limit
+
+
+def test_a_beat_can_be_assessed_where_one_lead_can_be_read(synthetic_dir: Path) -> None:
+    one_left = spoil(read_record("106", synthetic_dir), "white noise")
+    beats = find_beats(one_left, BeatSettings(), source="atr")
+    assert len(beats.in_leads) > 1
+    assert not find_problems_of_record(one_left, beats, BeatSettings()).any()
+    alone = replace(beats, others=())
+    assert find_problems_of_record(one_left, alone, BeatSettings()).any()

@@ -1,0 +1,226 @@
+"""Recordings to what a Holter analyst and the tools of this field read: classes on disk.
+
+For each recording ``RECORD.ai`` (WFDB annotation), ``RECORD.beats.csv`` (a row a beat) and
+``RECORD.json`` (summary); with ``report`` also ``RECORD.pdf``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from arrhythmia.annotate.holter import UNKNOWN, Analysis, analyse, beat_table, summary
+from arrhythmia.annotate.wfdb_file import ANNOTATOR, write_annotation
+from arrhythmia.classifier import Classifier
+from arrhythmia.errors import InputError
+from arrhythmia.files import whole_file
+from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.model_settings import model_digest, read_settings
+from arrhythmia.naming import Decisions, check_outputs, decisions_file
+from arrhythmia.records import Hints, Record, read_record
+from arrhythmia.trust.confidence import Confidence, is_calibrated
+from arrhythmia.which_model import choose_model
+
+
+@dataclass(frozen=True)
+class Options:
+    """How recordings are annotated; see `annotate`."""
+
+    output_dir: str | None = None
+    model: str | None = None
+    data_dir: str | None = None
+    lead: str | None = None
+    source: str | None = None
+    decisions: str | None = None
+    hints: Hints = Hints()
+    report: bool = False
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """What was done with a recording.
+
+    Parameters
+    ----------
+    name : str
+        As it was given.
+    file : Path or None
+        The annotation file; None where it failed.
+    counts : dict
+        Beat class to number of beats, for the classes that occur.
+    by_reader : int
+        Beats that a reader named, see `arrhythmia.naming`.
+    notes : tuple of str
+        What the user should know.
+    error : str
+        Why it failed; empty where it did not.
+    was_there : bool
+        Whether the same model had annotated the same recording before.
+    """
+
+    name: str
+    file: Path | None
+    counts: dict[str, int]
+    by_reader: int = 0
+    notes: tuple[str, ...] = ()
+    error: str = ""
+    was_there: bool = False
+
+
+def annotate(
+    names: Sequence[str | Path], options: Options = Options(), jobs: int = 1
+) -> Iterator[Annotated]:  # fmt: skip
+    """Classify every beat of some recordings, and write the files of each.
+
+    Parameters
+    ----------
+    names : sequence of str or Path
+        Recordings, as `arrhythmia.records.read_record` takes them.
+    options : Options
+        ``output_dir`` (default: the folder of each recording), ``model`` (default: see
+        `arrhythmia.which_model.choose_model`), ``data_dir`` of the database, ``lead`` (default:
+        all), ``source`` of the R peaks (``"atr"`` or ``"detect"``; default: the annotation where
+        there is one), ``decisions`` (folder of what a reader decided; default: that of each
+        recording), ``hints`` for files without rate or units, ``report`` for a PDF.
+    jobs : int
+        Recordings at a time.
+
+    Yields
+    ------
+    Annotated
+        As soon as the files of a recording are written, in the order of ``names``. One that fails
+        stops none of the others.
+
+    Raises
+    ------
+    InputError
+        If the model or the folder of decisions cannot be used, or two outputs have one name.
+    """
+    if options.model is not None:
+        read_settings(options.model)
+    if options.decisions is not None and not Path(options.decisions).is_dir():
+        raise InputError(f"no folder '{options.decisions}': give that of the reader's decisions")
+    _check_outputs(names, options)
+    if jobs > 1 and len(names) > 1:
+        from loky import get_reusable_executor
+
+        executor = get_reusable_executor(max_workers=min(jobs, len(names)))
+        yield from executor.map(annotate_one, map(str, names), [options] * len(names))
+    else:
+        for name in names:
+            yield annotate_one(str(name), options)
+
+
+def annotate_one(name: str, options: Options) -> Annotated:
+    """Annotate one recording; what is wrong with it is told, not raised."""
+    try:
+        return _annotate(name, options)
+    except InputError as error:
+        return Annotated(name, None, {}, error=" ".join(str(error).split()))
+
+
+def _annotate(name: str, options: Options) -> Annotated:
+    folder, model_notes = choose_model(name, options.data_dir, options.model)
+    record = read_record(name, options.data_dir, hints=options.hints)
+    reader = Decisions.load(decisions_file(name, options.data_dir, options.decisions))
+    place = _output(name, options) / record.name
+    files = (place.with_name(f"{place.name}.{suffix}") for suffix in _suffixes(options))
+    check_outputs(name, options.data_dir, *files)
+    key = _key(record, folder, options, reader)
+    done = _done_before(place, key, options)
+    if done is not None:
+        return Annotated(name, place.with_name(f"{record.name}.{ANNOTATOR}"), done,
+                         notes=model_notes, was_there=True)  # fmt: skip
+    classifier, confidence = _loaded(str(folder))
+    analysis = analyse(classifier, confidence, record, options.lead, options.source, reader)
+    notes = (*model_notes, *record.notes, *analysis.beats.notes, *reader.notes(analysis.beats))
+    facts = summary(analysis, notes) | {"model": folder.name, "key": key}
+    _write(place, analysis, facts, options.report)
+    classes = analysis.classes[analysis.assessable]
+    counts = {c: int(np.sum(classes == c)) for c in BEAT_CLASSES if (classes == c).any()}
+    notes += tuple(analysis.warnings)
+    file = place.with_name(f"{record.name}.{ANNOTATOR}")
+    return Annotated(name, file, counts, int(analysis.by_reader.sum()), notes)
+
+
+def _write(place: Path, analysis: Analysis, facts: dict, report: bool) -> None:
+    """All files of a recording; the summary, which says that it is done, is the last."""
+    name = analysis.record.name
+    write_annotation(place.with_name(f"{name}.{ANNOTATOR}"), analysis, facts["model"])
+    with whole_file(place.with_name(f"{name}.beats.csv")) as part:
+        beat_table(analysis).to_csv(part, index=False, lineterminator="\n", float_format="%.5g")
+    if report:
+        from arrhythmia.annotate.report import write_report
+
+        write_report(place.with_name(f"{name}.pdf"), analysis, facts)
+    with whole_file(place.with_name(f"{name}.json")) as part:
+        part.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+@lru_cache(maxsize=2)
+def _loaded(folder: str) -> tuple[Classifier, Confidence | None]:
+    confidence = Confidence.load(folder) if is_calibrated(folder) else None
+    return Classifier.load(folder), confidence
+
+
+def _output(name: str, options: Options) -> Path:
+    if options.output_dir is not None:
+        return Path(options.output_dir)
+    return decisions_file(name, options.data_dir).parent
+
+
+def _check_outputs(names: Sequence[str | Path], options: Options) -> None:
+    """Two recordings of one name must not overwrite each other."""
+    seen: dict[Path, str] = {}
+    for name in map(str, names):
+        try:
+            place = _output(name, options) / Path(decisions_file(name, options.data_dir)).name
+        except InputError:
+            continue  # told when its turn comes
+        if place in seen and seen[place] != name:
+            raise InputError(
+                f"two records are named '{place.name.split('.')[0]}': annotate them one by one, "
+                "or without --output-dir"
+            )
+        seen[place] = name
+
+
+def _key(record: Record, folder: Path, options: Options, reader: Decisions) -> str:
+    """What the files depend on: signal, annotation, model, options, decisions."""
+    digest = hashlib.sha256(np.ascontiguousarray(record.signals).tobytes())
+    if record.annotation is not None:
+        digest.update(record.annotation.sample.tobytes())
+        digest.update("".join(map(str, record.annotation.symbol)).encode())
+    facts = asdict(options) | {"output_dir": None, "data_dir": None, "report": None}
+    digest.update(json.dumps([record.fs, record.leads, facts, repr(reader)]).encode())
+    digest.update(model_digest(folder).encode())
+    if is_calibrated(folder):
+        digest.update(Path(folder, "confidence.json").read_bytes())
+    return digest.hexdigest()
+
+
+def _suffixes(options: Options) -> list[str]:
+    return [ANNOTATOR, "beats.csv", "json", *(["pdf"] if options.report else [])]
+
+
+def _done_before(place: Path, key: str, options: Options) -> dict[str, int] | None:
+    """Counts of an earlier run with the same key, if all its files are there."""
+    suffixes = _suffixes(options)
+    file = place.with_name(f"{place.name}.json")
+    try:
+        facts = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    there = all(place.with_name(f"{place.name}.{suffix}").is_file() for suffix in suffixes)
+    if not there or not isinstance(facts, dict) or facts.get("key") != key:
+        return None
+    return dict(facts["classes"])
+
+
+__all__ = ["ANNOTATOR", "UNKNOWN", "Annotated", "Options", "annotate", "annotate_one"]

@@ -1,0 +1,43 @@
+"""What was decided of a record's beats, and what that rests on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from arrhythmia.leads import LeadShares
+from arrhythmia.templates import Templates
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the beats of a record are, and what that rests on.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float, shape (beats, 5)
+        In the order of `arrhythmia.labels.BEAT_CLASSES`.
+    by_itself : ndarray of float, shape (beats, 5)
+        What the network says of each beat and its neighbours in all leads.
+    templates : Templates or None
+        The groups that were judged together; None where each beat was judged by itself.
+    by_lead : ndarray of float, shape (leads, beats, 5)
+        What the network says of each beat and its neighbours in each lead.
+    shares : LeadShares
+        How much each lead counts.
+    """
+
+    probabilities: np.ndarray
+    by_itself: np.ndarray
+    templates: Templates | None
+    by_lead: np.ndarray
+    shares: LeadShares
+
+
+def only(probabilities: np.ndarray, wanted: np.ndarray | None) -> np.ndarray:
+    """The rows wanted, the others NaN; all of them where ``wanted`` is None."""
+    if wanted is None:
+        return probabilities
+    chosen = np.isin(np.arange(len(probabilities)), wanted)
+    return np.where(chosen[:, None], probabilities, np.nan)

@@ -1,0 +1,100 @@
+"""Classify and explain one beat: `arrhythmia.explain.case.Case` is built here and nowhere else."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from arrhythmia.beats import Beats
+from arrhythmia.classifier import Classifier, only
+from arrhythmia.explain.case import Case
+from arrhythmia.explain.explanation import (
+    DEFAULT_METHOD,
+    METHOD_NAMES,
+    check_beat,
+    check_choice,
+    find_evidence,
+)
+from arrhythmia.explain.reasons import find_reasons
+from arrhythmia.explain.waves import beat_waves
+from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.leads import lead_that_says_most
+from arrhythmia.records import Record
+
+NEAR_S = 31.0
+"""Seconds to each side of a beat within which the other beats are classified too: all that figure
+and page show, and a second more, since they go by R peaks and this by the centres of the QRS."""
+
+
+def explain_beat(
+    classifier: Classifier,
+    record: Record,
+    beat: int,
+    *,
+    beats: Beats | None = None,
+    method: str = DEFAULT_METHOD,
+    target_class: str | None = None,
+    every_view: bool = False,
+    notes: tuple[str, ...] = (),
+) -> Case:
+    """Classify one beat of a record, and gather all that is known of it.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        Of `arrhythmia.interface`; one without ``confidence`` gives a case without assessment.
+    record : Record
+    beat : int
+        Which of its beats, from 0.
+    beats : Beats, optional
+        All of them, as ``classifier.find_beats(record)`` gives them, where they are known already.
+    method : str
+        A key of `arrhythmia.explain.methods.METHODS`.
+    target_class : str, optional
+        One of `arrhythmia.labels.BEAT_CLASSES`; by default the class that the beat is given.
+    every_view : bool
+        Also explain it by every method for every class, as the page shows it.
+    notes : tuple of str
+        What the user should know besides what record and beats tell.
+
+    Raises
+    ------
+    InputError
+        If there is no such method, class or beat.
+    """
+    check_choice(method, METHOD_NAMES, "method")
+    if target_class is not None:
+        check_choice(target_class, BEAT_CLASSES, "class")
+    beats = classifier.find_beats(record) if beats is None else beats
+    check_beat(beats, beat)
+    confidence = getattr(classifier, "confidence", None)
+    near = np.flatnonzero(np.abs(beats.centers - beats.centers[beat]) < NEAR_S)
+    decision = classifier.decide(beats, near)
+    probabilities = only(decision.probabilities, near)
+    assessment = None
+    if confidence is not None:
+        assessment = confidence.assess(classifier, record, beats, near, probabilities)
+    called = BEAT_CLASSES[int(probabilities[beat].argmax())]
+    shown = beats.in_leads[lead_that_says_most(decision.by_lead, beat, called)]
+    target_class = target_class or called
+    views = [(method, target_class)]
+    if every_view:
+        classifier.trace()
+        views = [(m, c) for m in METHOD_NAMES for c in BEAT_CLASSES]
+    waves = beat_waves(record, shown, beat, decision.templates)
+    explanations = {(m, c): find_evidence(classifier, shown, beat, m, c, waves) for m, c in views}
+    classes = dict.fromkeys(c for _, c in views)
+    return Case(
+        record=record,
+        lead=record.lead(shown.lead),
+        beats=shown,
+        beat=beat,
+        settings=classifier.settings.beats,
+        probabilities=probabilities,
+        decision=decision,
+        assessment=assessment,
+        method=method,
+        target_class=target_class,
+        explanations=explanations,
+        reasons_for=find_reasons(classifier, shown, beat, list(classes), called, waves),
+        notes=(*notes, *record.notes, *beats.notes),
+    )

@@ -1,0 +1,346 @@
+"""Text: CSV, TSV, spaces; exports of watches, chest straps and recorders.
+
+What stands before the numbers is searched for a rate, a unit, a lead and names of columns. A column
+of time gives the rate, and gaps where it jumps.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from arrhythmia.errors import InputError
+from arrhythmia.formats.table import make_record, unit_of
+from arrhythmia.records import IS_ECG, Hints, Record
+
+LARGEST: Final = 2_000_000_000
+"""Bytes."""
+HEAD: Final = 400
+"""Lines that are searched for the beginning of the numbers."""
+IN_A_ROW: Final = 3
+"""So many lines of as many numbers are the beginning."""
+COMMENTS: Final = ("#", "%", "//", "'")
+RATE: Final = re.compile(
+    r"(\d+(?:[.,]\d+)?)\s*(?:hz|herz|hertz|hercios|гц|герц|赫兹|赫茲|ヘルツ|헤르츠)\b",
+    re.IGNORECASE,
+)
+NAMED_RATE: Final = re.compile(
+    r"(?:sampl\w*[ _-]*(?:rate|freq\w*)|abtast\w*|frequen\w*|fs|sfreq|échantillon\w*|muestreo)"
+    r"[^0-9]{0,20}(\d+(?:[.,]\d+)?)",
+    re.IGNORECASE,
+)
+UNIT: Final = re.compile(r"(?<![\w])([µμu]v|mv|nv|(?:micro|milli)volt)(?![\w])", re.IGNORECASE)
+LEAD: Final = re.compile(r"(?<![\w])(MLII|MLI|I{1,3}|aV[RLF]|V[1-6])(?![\w])")
+TIME: Final = re.compile(
+    r"(?:elapsed[ _]*|phone[ _]*|sensor[ _]*)?(?:time|timestamp|t|zeit|date|datetime|secs?|seconds|"
+    r"ms|millis\w*)?\s*(?:[\[(](s|sec|seconds|ms|us|µs|ns)[\])])?",
+    re.IGNORECASE,
+)
+SECONDS_OF: Final = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6,
+                     "ns": 1e-9}  # fmt: skip
+CLOCK: Final = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
+JUMP: Final = 1.5
+"""A step of time so many times as long as the others is a gap."""
+MOST_MISSING: Final = 10
+"""A gap may make a recording so many times as long."""
+
+
+@dataclass
+class Head:
+    """What stands before the numbers."""
+
+    lines: list[str]
+    first: int
+    delimiter: str
+    decimal: str
+    columns: int
+    names: list[str] = field(default_factory=list)
+
+
+def read(path: Path, hints: Hints) -> Record:
+    """Read a text file of numbers.
+
+    Parameters
+    ----------
+    path : Path
+    hints : Hints
+        Rate and units, where the file does not say them.
+
+    Raises
+    ------
+    InputError
+        If it holds no columns of numbers, or no rate is known.
+    """
+    if path.stat().st_size > LARGEST:
+        raise InputError(f"'{path}' is larger than {LARGEST / 1e9:g} GB: cut it into parts")
+    text = _decoded(path)
+    head = _find_numbers(path, text)
+    table = _table(path, text, head)
+    return record_of_table(path.name, table, "\n".join(head.lines[: head.first]), hints)
+
+
+def record_of_table(name: str, table: pd.DataFrame, above: str, hints: Hints) -> Record:
+    """A record of a table: a column a lead; a column of time gives the rate.
+
+    Parameters
+    ----------
+    name : str
+        Of the file.
+    table : pandas.DataFrame
+    above : str
+        What stands before the numbers: may tell rate, unit, lead and date.
+    hints : Hints
+        What the user says.
+
+    Raises
+    ------
+    InputError
+        If it holds no column of numbers, or no rate is known.
+    """
+    times, table, start = _take_time(table)
+    numbers = table.apply(pd.to_numeric, errors="coerce")
+    numbers = numbers.loc[:, (numbers.notna().mean() > 0.5).to_numpy()]
+    if numbers.shape[1] == 0:
+        raise InputError(f"'{name}' holds no column of numbers")
+    fs, signals, notes = _rate(above), numbers.to_numpy(dtype=float), []
+    if times is not None:
+        if hints.fs is not None:
+            notes.append(f"'{name}': its column of time is not used, {hints.fs:g} Hz is")
+        else:
+            fs, signals = _by_time(name, times, signals)
+    unit = UNIT.search(above)
+    lead = LEAD.search(above) if numbers.shape[1] == 1 else None
+    leads, units = _names(list(map(str, numbers.columns)), unit, lead)
+    return make_record(name, signals, fs, leads, units, hints, start or _date(above), notes)
+
+
+def _decoded(path: Path) -> str:
+    content = path.read_bytes()
+    encodings = (
+        ("utf-16",) if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "latin-1")
+    )
+    for encoding in encodings:
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise InputError(f"'{path}' is no text in a known encoding")
+
+
+def _fields(line: str, delimiter: str) -> list[str]:
+    parts = line.split() if delimiter == " " else line.split(delimiter)
+    return [part.strip().strip("\"'") for part in parts]
+
+
+def _is_number(text: str, decimal: str) -> bool:
+    text = text.replace(",", ".") if decimal == "," else text
+    if text.lower() in ("", "nan", "na", "null"):
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_time(text: str) -> bool:
+    return bool(CLOCK.search(text)) or bool(re.match(r"\d{4}-\d\d-\d\d", text))
+
+
+def _is_row(fields: list[str], decimal: str) -> bool:
+    held = [f for f in fields if f]
+    numbers = [f for f in held if _is_number(f, decimal)]
+    return bool(numbers) and all(_is_number(f, decimal) or _is_time(f) for f in held)
+
+
+def _find_numbers(path: Path, text: str) -> Head:
+    """Where the numbers begin, and how they are set apart."""
+    lines = text[: 400 * HEAD].splitlines()[:HEAD]
+    best: Head | None = None
+    for delimiter, decimal in ((";", "."), (";", ","), ("\t", "."), ("\t", ","), (",", "."),
+                               (" ", "."), (" ", ",")):  # fmt: skip
+        for first in range(len(lines)):
+            rows = [_fields(line, delimiter) for line in lines[first : first + IN_A_ROW]]
+            if len(rows) < min(IN_A_ROW, len(lines)) or not all(_is_row(r, decimal) for r in rows):
+                continue
+            if len({len(row) for row in rows}) != 1:
+                continue
+            found = Head(lines, first, delimiter, decimal, len(rows[0]))
+            better = best is None or (first, -found.columns) < (best.first, -best.columns)
+            best = found if better else best
+            break
+    if best is None:
+        raise InputError(f"'{path.name}' holds no columns of numbers: give a table with one a lead")
+    best.names = _header(best)
+    return best
+
+
+def _header(head: Head) -> list[str]:
+    """Names of the columns: in the line above the numbers, or in the header of OpenSignals."""
+    units: list[str] = []
+    for line in reversed(head.lines[: head.first]):
+        content = line.strip()
+        if content.startswith("#") and "{" in content:
+            return _open_signals(content, head.columns)
+        content = content.lstrip("#%/ ")
+        fields = [f for f in _fields(content, head.delimiter)]
+        if len(fields) != head.columns or not any(fields):
+            continue
+        if all(
+            unit_of(f) or f.lower() in ("hh:mm:ss.mmm", "s", "seconds", "sec", "") for f in fields
+        ):
+            units = fields
+            continue
+        if head.columns == 1 and (":" in fields[0] or " " in fields[0] or RATE.search(fields[0])):
+            continue  # a remark, not a name
+        if units:
+            fields = [f"{f} [{u}]" if unit_of(u) else f for f, u in zip(fields, units, strict=True)]
+        return fields
+    return []
+
+
+def _open_signals(line: str, columns: int) -> list[str]:
+    try:
+        device = next(iter(json.loads(line.lstrip("# ")).values()))
+        names = list(map(str, device["column"]))
+        sensors = dict(zip(device["label"], device.get("sensor", device["label"]), strict=False))
+    except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
+        return []
+    names = [str(sensors.get(name, name)) for name in names]
+    return names if len(names) == columns else []
+
+
+def _table(path: Path, text: str, head: Head) -> pd.DataFrame:
+    body = io.StringIO("\n".join(text.splitlines()[head.first :]))
+    separator = r"\s+" if head.delimiter == " " else head.delimiter
+    try:
+        table = pd.read_csv(
+            body, sep=separator, header=None, decimal=head.decimal, comment=None,
+            quotechar='"', skipinitialspace=True, on_bad_lines="skip", low_memory=False,
+            names=range(head.columns),
+        )  # fmt: skip
+    except (ValueError, pd.errors.ParserError, RecursionError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise InputError(f"'{path.name}' cannot be read as a table ({reason})") from error
+    if head.names:
+        table.columns = head.names
+    else:
+        known = ["ECG"] if head.columns == 1 else [f"column {i + 1}" for i in range(head.columns)]
+        table.columns = known
+    return table
+
+
+def _take_time(
+    table: pd.DataFrame,
+) -> tuple[np.ndarray | None, pd.DataFrame, datetime | None]:
+    """Seconds of every row and the other columns; the first date where there is one."""
+    times, start, drop = None, None, []
+    for place, name in enumerate(map(str, table.columns)):
+        column = table.iloc[:, place]
+        match = TIME.fullmatch(name.strip()) if name else None
+        named = match is not None and not IS_ECG.fullmatch(name)
+        is_text = not pd.api.types.is_numeric_dtype(column)
+        if is_text and _is_time(str(column.iloc[0]).strip("'\"[] ")):
+            seconds, first = _seconds_of_text(column)
+            times, start = (seconds, first or start) if times is None else (times, start or first)
+            drop.append(place)
+        elif not is_text and (named or (place == 0 and table.shape[1] > 1 and _counts_up(column))):
+            unit = SECONDS_OF.get((match[1] or "").lower()) if named else None
+            found = _seconds_of_numbers(column.to_numpy(float), unit, name)
+            times = found if times is None or unit is not None else times
+            drop.append(place)
+    if len(drop) == table.shape[1]:
+        return None, table, None
+    kept = [place for place in range(table.shape[1]) if place not in drop]
+    return times, table.iloc[:, kept], start
+
+
+def _counts_up(column: pd.Series) -> bool:
+    steps = np.diff(column.to_numpy(float)[:2000])
+    return bool(len(steps) and (steps > 0).all() and np.ptp(steps) <= 1.01 * np.median(steps))
+
+
+def _seconds_of_numbers(values: np.ndarray, unit: float | None, name: str) -> np.ndarray | None:
+    """Seconds; None where the numbers only count the rows."""
+    step = float(np.median(np.diff(values))) if len(values) > 1 else 0.0
+    if step <= 0 or (unit is None and step == 1 and not name.lower().startswith("t")):
+        return None
+    if unit is None:
+        unit = 1.0 if step < 0.1 else 1e-3 if step < 1e3 else 1e-6 if step < 1e5 else 1e-9
+    return (values - values[0]) * unit
+
+
+def _seconds_of_text(column: pd.Series) -> tuple[np.ndarray | None, datetime | None]:
+    text = column.astype(str).str.strip("'\"[] ")
+    stamps = pd.to_datetime(text, errors="coerce", format="ISO8601")
+    if stamps.notna().mean() > 0.9 and not stamps.isna().iloc[0]:
+        first = stamps.iloc[0]
+        return (stamps - first).dt.total_seconds().to_numpy(float), first.to_pydatetime()
+    parts = text.str.extract(CLOCK).astype(float).fillna(0.0).to_numpy()
+    return parts @ np.array([3600.0, 60.0, 1.0]), None
+
+
+def _by_time(name: str, times: np.ndarray, signals: np.ndarray) -> tuple[float | None, np.ndarray]:
+    """Rate from a column of time, and the signals with what it leaves out as NaN."""
+    known = np.isfinite(times)
+    times, signals = times[known], signals[known]
+    steps = np.diff(times)
+    if not len(steps) or (times[-1] - times[0]) <= 0:
+        return None, signals
+    usual = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
+    inside = steps[(steps >= 0) & (steps < JUMP * max(usual, 1e-12))] if usual else steps
+    step = float(np.mean(inside)) if len(inside) and np.mean(inside) > 0 else usual
+    if step <= 0:
+        return None, signals
+    fs = 1 / step
+    fs = round(fs) if abs(fs - round(fs)) < 0.002 * fs else fs
+    if (steps < 0).any():
+        raise InputError(f"'{name}': its column of time goes back; sort the rows")
+    if not (steps > JUMP * step + 0.05).any():
+        return fs, signals
+    places = np.rint((times - times[0]) * fs).astype(int)
+    if places[-1] > MOST_MISSING * len(times):
+        raise InputError(f"'{name}': its column of time leaves out most of the recording")
+    whole = np.full((places[-1] + 1, signals.shape[1]), np.nan)
+    whole[places] = signals
+    return fs, whole
+
+
+def _rate(above: str) -> float | None:
+    for line in above.splitlines():
+        match = RATE.search(line) or NAMED_RATE.search(line)
+        if match:
+            return float(match[1].replace(",", "."))
+    quoted = re.search(r'"sampling rate"\s*:\s*(\d+)', above)
+    return float(quoted[1]) if quoted else None
+
+
+def _date(above: str) -> datetime | None:
+    match = re.search(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?: ?[+-]\d{4})?", above)
+    if match is None:
+        return None
+    stamp = pd.to_datetime(match[0], errors="coerce")
+    return None if pd.isna(stamp) else stamp.to_pydatetime()
+
+
+def _names(
+    columns: list[str], unit: re.Match | None, lead: re.Match | None
+) -> tuple[list[str], list[str]]:
+    """Names of leads, and units: in brackets behind a name, or above the numbers."""
+    names, units = [], []
+    for name in columns:
+        inside = re.fullmatch(r"(.*?)\s*[\[(]([^\])]*)[\])]", name)
+        own = unit_of(inside[2]) if inside else ""
+        names.append((inside[1] if inside and own else name) or "ECG")
+        units.append(own or (unit_of(unit[1]) if unit else ""))
+    if lead is not None:
+        names = [lead[1]]
+    return names, units

@@ -1,0 +1,202 @@
+"""Tests of the formats that are not text, and of telling them apart."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import edfio
+import h5py
+import numpy as np
+import pytest
+from conftest import MakeRecord, error_line
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy.io import savemat
+
+from arrhythmia.errors import InputError
+from arrhythmia.records import Hints, Record, read_record
+
+FS = 250
+SIGNAL = np.round(np.sin(np.arange(FS * 8) / 9), 4)
+PAIR = np.stack([SIGNAL, SIGNAL[::-1]], axis=1)
+
+
+def write_edf(file: Path) -> None:
+    signals = [
+        edfio.EdfSignal(SIGNAL, sampling_frequency=FS, label="ECG II", physical_dimension="mV"),
+        edfio.EdfSignal(
+            SIGNAL[::2], sampling_frequency=FS / 2, label="Resp", physical_dimension="V"
+        ),
+    ]
+    edfio.Edf(signals).write(file)
+
+
+def write_npz(file: Path) -> None:
+    np.savez(file, ecg=PAIR, fs=FS)
+
+
+def write_hdf(file: Path) -> None:
+    with h5py.File(file, "w") as content:
+        content["ecg"] = PAIR.T
+        content["fs"] = FS
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "a.edf": write_edf,
+    "a.npy": lambda f: np.save(f, SIGNAL),
+    "a.npz": write_npz,
+    "a.mat": lambda f: savemat(f, {"val": PAIR.T, "fs": FS}),
+    "b.mat": write_hdf,
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("renamed", [False, True])
+def test_what_is_written_is_read_whatever_the_file_is_called(
+    tmp_path: Path, name: str, renamed: bool
+) -> None:
+    file = tmp_path / name
+    WRITERS[name](file)
+    if renamed and not name.endswith(".npz"):
+        file = file.rename(tmp_path / "export.bin")
+    record = read_record(file, hints=Hints(fs=FS if name == "a.npy" else None))
+    assert record.fs == FS
+    np.testing.assert_allclose(record.signals[:, 0], SIGNAL, atol=1e-3)
+    if name == "a.edf":
+        assert (record.ecg_leads, record.units[0]) == (("ECG II",), "mV")
+
+
+def test_an_array_without_a_rate_says_what_to_add(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", SIGNAL)
+    assert "add --fs" in error_line(lambda: read_record(tmp_path / "a.npy"))
+
+
+def test_objects_are_not_loaded(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([print, 1], dtype=object), allow_pickle=True)
+    assert "cannot be read as NumPy" in error_line(lambda: read_record(tmp_path / "a.npy"))
+
+
+def test_which_array_is_meant_must_be_clear(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", one=SIGNAL, two=SIGNAL)
+    text = error_line(lambda: read_record(tmp_path / "a.npz"))
+    assert "one, two" in text
+
+
+def dicom_record(tmp_path: Path) -> Path:
+    import pydicom
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, TwelveLeadECGWaveformStorage, generate_uid
+
+    channels = []
+    for name in ("Lead I", "Lead II"):
+        source, unit, channel = Dataset(), Dataset(), Dataset()
+        source.CodeMeaning, unit.CodeValue = name, "uV"
+        channel.ChannelSourceSequence = [source]
+        channel.ChannelSensitivityUnitsSequence = [unit]
+        channel.ChannelSensitivity = "1"
+        channel.ChannelSensitivityCorrectionFactor = "1"
+        channel.ChannelBaseline = "0"
+        channel.WaveformBitsStored = 16
+        channels.append(channel)
+    wave = Dataset()
+    wave.NumberOfWaveformChannels, wave.NumberOfWaveformSamples = 2, len(PAIR)
+    wave.SamplingFrequency, wave.WaveformBitsAllocated = str(FS), 16
+    wave.WaveformSampleInterpretation = "SS"
+    wave.ChannelDefinitionSequence = channels
+    wave.WaveformData = (1000 * PAIR).astype("<i2").tobytes()
+    content = Dataset()
+    content.file_meta = FileMetaDataset()
+    content.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    content.file_meta.MediaStorageSOPClassUID = TwelveLeadECGWaveformStorage
+    content.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    content.SOPClassUID = TwelveLeadECGWaveformStorage
+    content.SOPInstanceUID = content.file_meta.MediaStorageSOPInstanceUID
+    content.AcquisitionDateTime = "20240105101112"
+    content.WaveformSequence = [wave]
+    file = tmp_path / "a.dcm"
+    pydicom.dcmwrite(file, content, enforce_file_format=True)
+    return file
+
+
+def test_dicom_waveforms(tmp_path: Path) -> None:
+    record = read_record(dicom_record(tmp_path))
+    assert (record.fs, record.leads, record.units) == (FS, ("I", "II"), ("uV", "uV"))
+    assert record.ecg_leads[0] == "II"
+    np.testing.assert_allclose(record.signals[:, 0], 1000 * SIGNAL, atol=1)
+    assert record.start.hour == 10
+
+
+def test_a_zip_of_a_wfdb_record(tmp_path: Path, make_record: MakeRecord) -> None:
+    path = make_record(tmp_path / "in", "one", seconds=10)
+    with zipfile.ZipFile(tmp_path / "one.zip", "w") as archive:
+        for file in path.parent.iterdir():
+            archive.write(file, f"folder/{file.name}")
+    record, expected = read_record(tmp_path / "one.zip"), read_record(path)
+    np.testing.assert_array_equal(record.signals, expected.signals)
+    assert record.annotation is not None
+
+
+@pytest.mark.parametrize("name", ["../../out.csv", "/etc/out.csv", "..\\out.csv"])
+def test_names_in_a_zip_lead_nowhere(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(name, "II\n" + "\n".join(map(str, SIGNAL)))
+    before = set(tmp_path.parent.iterdir())
+    assert read_record(tmp_path / "a.zip", hints=Hints(fs=FS)).name == "out"
+    assert set(tmp_path.parent.iterdir()) == before
+
+
+def test_a_zip_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arrhythmia.formats.archive.LARGEST", 1000)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", "0\n" * 10_000)
+    assert "unpacks to more" in error_line(lambda: read_record(tmp_path / "a.zip"))
+
+
+def test_clinical_files_name_the_way_out(tmp_path: Path) -> None:
+    file = tmp_path / "a.xml"
+    file.write_text("<?xml version='1.0'?><AnnotatedECG xmlns='urn:hl7-org:v3'/>")
+    text = error_line(lambda: read_record(file))
+    assert "a.xml" in text
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"", "is empty"), (b"<!DOCTYPE html><html>", "web page"), (b"\x89PNG\r\n\0\0", "no format")],
+)
+def test_what_is_no_recording_is_named(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "file").write_bytes(content)
+    assert words in error_line(lambda: read_record(tmp_path / "file"))
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """Files of each format, to be damaged."""
+    folder = tmp_path_factory.mktemp("samples")
+    for name, write in WRITERS.items():
+        write(folder / name)
+    dicom_record(folder)
+    (folder / "a.csv").write_text(
+        "time,II\n" + "\n".join(f"{i / FS},{v}" for i, v in enumerate(SIGNAL))
+    )
+    return [file.read_bytes() for file in sorted(folder.iterdir())]
+
+
+@settings(max_examples=80, deadline=None, derandomize=True,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(data=st.data())
+def test_damaged_bytes_are_an_error_or_a_record(
+    samples: list[bytes], tmp_path: Path, data: st.DataObject
+) -> None:
+    content = bytearray(data.draw(st.sampled_from(samples)))
+    for _ in range(data.draw(st.integers(1, 6))):
+        place = data.draw(st.integers(0, min(len(content), 3000) - 1))
+        content[place] = data.draw(st.integers(0, 255))
+    content = content[: data.draw(st.integers(1, len(content)))]
+    file = tmp_path / "damaged"
+    file.write_bytes(bytes(content))
+    try:
+        assert isinstance(read_record(file, hints=Hints(fs=FS)), Record)
+    except InputError as error:
+        assert len(str(error)) < 400
