@@ -9,6 +9,8 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c "$(SUPPORTED)" 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile
+# the processes share the cores: threads of their own would only disturb each other
+check test: export OMP_NUM_THREADS := 1
 
 .PHONY: demo check test notebook download clean
 
