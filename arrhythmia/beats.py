@@ -22,11 +22,8 @@ from arrhythmia.records import Lead, Record
 from arrhythmia.rr import mean_rr, rr_intervals
 from arrhythmia.signals import (
     BeatSettings,
-    bandpass,
     center_qrs,
-    check_lead,
-    fill_gaps,
-    resample,
+    filtered_and_resampled,
     resampling_ratio,
 )
 
@@ -271,13 +268,6 @@ def prepare_lead(lead: Lead, settings: BeatSettings, r_peaks: RPeaks) -> Prepare
         np.asarray(r_peaks.sample, dtype=float) * float(resampling_ratio(lead.fs, settings)),
         r_peaks,
     )
-
-
-def filtered_and_resampled(lead: Lead, settings: BeatSettings) -> np.ndarray:
-    """Signal of a lead at ``settings.fs``, band-passed, shape (samples,)."""
-    check_lead(lead, settings)
-    signal = resample(fill_gaps(lead), resampling_ratio(lead.fs, settings))
-    return bandpass(signal, settings.fs, settings.band, settings.order)
 
 
 def cut_beats(prepared: Prepared, settings: BeatSettings) -> Beats:

@@ -8,18 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from arrhythmia.detector import RATE, beats_in, qrs_probability
+from arrhythmia.detector import BAND, RATE, beats_in, qrs_probability
 from arrhythmia.errors import InputError
 from arrhythmia.labels import is_beat
 from arrhythmia.records import Lead, Record
-from arrhythmia.signals import (
-    BeatSettings,
-    bandpass,
-    check_lead,
-    fill_gaps,
-    resample,
-    resampling_ratio,
-)
+from arrhythmia.signals import BeatSettings, filtered_and_resampled
 
 WHOLE_S: Final = 0.1
 """Seconds to each side of a beat in which no signal may be missing."""
@@ -145,7 +138,7 @@ def detect_r_peaks(leads: Sequence[Lead], settings: BeatSettings) -> np.ndarray:
     signals, reason = [], None
     for lead in leads:
         try:
-            signals.append(_at_detector_rate(lead, settings))
+            signals.append(filtered_and_resampled(lead, replace(settings, fs=RATE, band=BAND)))
         except InputError as error:
             reason = reason or error
     if not signals:
@@ -168,9 +161,3 @@ def _is_whole(lead: Lead, sample: np.ndarray) -> np.ndarray:
     reach = round(WHOLE_S * lead.fs)
     first = np.clip(sample - reach, 0, len(lead.signal))
     return missing[np.clip(sample + reach + 1, 0, len(lead.signal))] == missing[first]
-
-
-def _at_detector_rate(lead: Lead, settings: BeatSettings) -> np.ndarray:
-    check_lead(lead, settings)
-    at_rate = replace(settings, fs=RATE)
-    return bandpass(resample(fill_gaps(lead), resampling_ratio(lead.fs, at_rate)), RATE)

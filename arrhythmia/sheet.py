@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from arrhythmia.beats import cut_segments, filtered_and_resampled
+from arrhythmia.beats import cut_segments
 from arrhythmia.drawing import CLASS_COLORS, MV_PER_SECOND, clock, ecg_paper, fits_paper
 from arrhythmia.errors import InputError
 from arrhythmia.naming import Named
 from arrhythmia.records import Record
-from arrhythmia.signals import BeatSettings
+from arrhythmia.signals import BeatSettings, filtered_and_resampled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

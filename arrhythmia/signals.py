@@ -159,6 +159,13 @@ def _filter(order: int, band: tuple[float, float], fs: float) -> np.ndarray:
     return butter(order, band, btype="bandpass", fs=fs, output="sos")
 
 
+def filtered_and_resampled(lead: Lead, settings: BeatSettings) -> np.ndarray:
+    """Signal of a lead at ``settings.fs``, band-passed, shape (samples,)."""
+    check_lead(lead, settings)
+    signal = resample(fill_gaps(lead), resampling_ratio(lead.fs, settings))
+    return bandpass(signal, settings.fs, settings.band, settings.order)
+
+
 def center_qrs(signal: np.ndarray, fs: float, marks: np.ndarray, search: float) -> np.ndarray:
     """Centre of the QRS complex near each mark.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from arrhythmia.detector import RATE, Weights, beats_in, qrs_probability, shipped_weights
+from arrhythmia.files import CLONE
 from arrhythmia.mitdb import DS1, FOLDS
 from arrhythmia.records import Record, read_record
 from arrhythmia.signals import fill_gaps
@@ -21,6 +23,7 @@ TOLERANCE_S: Final = 0.15
 FOLD_STEPS: Final = 1000
 """Batches that the network of a fold is trained with; the one that ships has more than twice as
 many."""
+WEIGHTS: Final = CLONE / "arrhythmia" / "detector.npz"
 NETWORK, OTHER = "this network, all leads", "sleepecg, first lead"
 
 
@@ -49,9 +52,9 @@ def run_detectors(
         Detector to part (``DS1`` by folds, ``svdb``) to record to counts: beats, found, ventricular
         beats, found, marks that are none, and those of them in ventricular flutter.
     """
-    file = folder / FILE
-    if file.is_file():
-        return read_json(file)
+    file, digest = folder / FILE, hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
+    if file.is_file() and read_json(file)["weights"] == digest:
+        return read_json(file)["counts"]
     results: dict[str, dict] = {name: {"DS1": {}, "svdb": {}} for name in (NETWORK, OTHER)}
     marked = {name: marked_record(read_record(name, data_dir)) for name in DS1}
     for number, fold in enumerate(FOLDS):
@@ -64,7 +67,7 @@ def run_detectors(
         record = read_record(name, data_dir)
         _measure(results, "svdb", name, record, marked_record(record), shipped_weights())
         tell(f"svdb: record {name}")
-    write_json(file, results, indent=None)
+    write_json(file, {"weights": digest, "counts": results}, indent=None)
     return results
 
 

@@ -448,7 +448,7 @@ def detectors_table(_: str) -> str:
     """How well beats are detected."""
     from studies.detectors import FILE, rows_of
 
-    return table_of(*rows_of(stored(RESULTS / FILE)))
+    return table_of(*rows_of(stored(RESULTS / FILE)["counts"]))
 
 
 def delineation_table(_: str) -> str:

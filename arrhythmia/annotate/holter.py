@@ -23,7 +23,6 @@ from arrhythmia.rhythm import PAUSE, Event
 from arrhythmia.signals import BeatSettings
 from arrhythmia.trust.confidence import Confidence
 from arrhythmia.trust.events import events_of_record, invalid_before
-from arrhythmia.trust.pacing import is_paced
 from arrhythmia.trust.quality import PACED, PROBLEMS, find_problems_of_record
 
 UNKNOWN: Final = "?"
@@ -124,14 +123,15 @@ def analyse(
     probabilities = classifier.probabilities(beats)
     called = np.array(BEAT_CLASSES)[probabilities.argmax(axis=1)]
     classes, by_reader = (reader or Decisions()).classes(beats, called)
-    assessment = None
+    problems, assessment = find_problems_of_record(record, beats, settings), None
     if confidence is not None:
-        assessment = confidence.assess(classifier, record, beats, probabilities=probabilities)
-    problems = find_problems_of_record(record, beats, settings)
+        assessment = confidence.assess(
+            classifier, record, beats, probabilities=probabilities, problems=problems
+        )
     numbers = np.array([BEAT_CLASSES.index(c) for c in classes])
-    events = events_of_record(record, beats, numbers, settings)
+    events = events_of_record(record, beats, numbers, settings, problems)
     warnings = []
-    if is_paced(record, beats):
+    if (problems == PACED).any():
         warnings.append(f"record {record.name}: a paced heart, which is not assessed")
     elif (problems != 0).mean() > 0.5:
         share = 100 * (problems != 0).mean()

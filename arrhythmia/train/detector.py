@@ -7,6 +7,7 @@ with noise, drift, steps and leads that are lost: what recordings of others hold
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +16,13 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import resample
 
 from arrhythmia.backend import keras, tf
-from arrhythmia.detector import DILATIONS, KERNEL, RATE, Weights, scaled
+from arrhythmia.detector import BAND, DILATIONS, KERNEL, RATE, Weights, scaled
 from arrhythmia.errors import InputError
 from arrhythmia.files import whole_file
 from arrhythmia.mitdb import DS1
 from arrhythmia.r_peaks import reference_beats
 from arrhythmia.records import Record, read_record
-from arrhythmia.signals import BeatSettings, bandpass, fill_gaps, resampling_ratio
-from arrhythmia.signals import resample as to_rate
+from arrhythmia.signals import BeatSettings, filtered_and_resampled
 
 CHANNELS = 16
 SECONDS = 20.0
@@ -53,14 +53,10 @@ class Marked:
 
 def marked_record(record: Record) -> Marked:
     """A record as the detector is trained on it."""
-    settings, signals = BeatSettings(fs=RATE), []
+    settings, signals = BeatSettings(fs=RATE, band=BAND), []
     for name in record.ecg_leads:
-        lead = record.lead(name)
-        try:
-            signal = to_rate(fill_gaps(lead), resampling_ratio(lead.fs, settings))
-        except InputError:
-            continue
-        signals.append(bandpass(signal, RATE))
+        with suppress(InputError):  # flat, or mostly invalid
+            signals.append(filtered_and_resampled(record.lead(name), settings))
     sample, symbol = reference_beats(record)
     return Marked(np.stack(signals), sample * RATE / record.fs, np.isin(symbol, ("V", "E", "F")))
 

@@ -249,6 +249,7 @@ class Confidence:
         beats: Beats,
         wanted: np.ndarray | None = None,
         probabilities: np.ndarray | None = None,
+        problems: np.ndarray | None = None,
     ) -> Assessment:
         """Tell how far the classification of a record's beats can be trusted.
 
@@ -264,6 +265,8 @@ class Confidence:
             Only these beats, which saves time.
         probabilities : ndarray of float, shape (beats, 5), optional
             What the classifier gives the wanted beats, where it is known already.
+        problems : ndarray of int, shape (beats,), optional
+            Those of `find_problems_of_record`, where they are known already.
 
         Returns
         -------
@@ -277,7 +280,8 @@ class Confidence:
         probabilities = np.where(chosen[:, None], probabilities, np.nan)
         novelty = np.full(len(beats), np.nan)
         novelty[wanted] = self.novelty.distance(shape_features(classifier, beats, wanted))
-        problems = find_problems_of_record(record, beats, classifier.settings.beats, wanted)
+        if problems is None:
+            problems = find_problems_of_record(record, beats, classifier.settings.beats, wanted)
         return self.judge(probabilities, novelty, problems, beats.sinus)
 
     def judge(

@@ -11,15 +11,19 @@ from arrhythmia.errors import InputError
 from arrhythmia.records import Lead, Record
 from arrhythmia.rhythm import PACED, Event, active_before, find_events
 from arrhythmia.signals import BeatSettings, filtered_lead
-from arrhythmia.trust.pacing import is_paced
-from arrhythmia.trust.quality import unreadable_in_all_leads
+from arrhythmia.trust.quality import PACED as PACEMAKER
+from arrhythmia.trust.quality import find_problems_of_record
 
 HIDDEN_S = 0.2
 """An RR interval with more invalid samples than this may hide a beat."""
 
 
 def events_of_record(
-    record: Record, beats: Beats, called: np.ndarray, settings: BeatSettings
+    record: Record,
+    beats: Beats,
+    called: np.ndarray,
+    settings: BeatSettings,
+    problems: np.ndarray | None = None,
 ) -> list[Event]:
     """Stretches of rhythms of a record, of noise and of pauses, in order of time.
 
@@ -33,17 +37,20 @@ def events_of_record(
         Class of each beat, as its place in `arrhythmia.labels.BEAT_CLASSES`.
     settings : BeatSettings
         How they were cut.
+    problems : ndarray of int, shape (beats,), optional
+        As `arrhythmia.trust.quality.find_problems_of_record` gives them, where they are known.
 
     Returns
     -------
     list of Event
         Of a paced record one event, from its first beat to its last.
     """
-    if is_paced(record, beats):
+    if problems is None:
+        problems = find_problems_of_record(record, beats, settings)
+    if (problems == PACEMAKER).any():
         first, last = (float(beats.centers[place]) for place in (0, -1))
         rate = 60 * (len(beats) - 1) / max(last - first, 1e-9)
         return [Event(PACED, 0, len(beats) - 1, first, last, rate)]
-    problems = unreadable_in_all_leads(record, beats, settings)
     leads = [record.lead(lead.lead) for lead in beats.in_leads]
     active = _active_in_all(leads, beats, settings)
     missing = np.all([invalid_before(lead, beats.sample) for lead in leads], axis=0)

@@ -13,7 +13,6 @@ from arrhythmia.beats import find_beats
 from arrhythmia.records import Record, read_record
 from arrhythmia.rhythm import NOT_ASSESSABLE, PACED, PAUSE, Event
 from arrhythmia.signals import BeatSettings
-from arrhythmia.trust import events as module
 from arrhythmia.trust.events import events_of_record, invalid_before
 
 SETTINGS = BeatSettings()
@@ -61,7 +60,7 @@ def test_invalid_samples_are_counted_between_beats(record: Record) -> None:
 
 def test_a_paced_record_is_one_event(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
     assert PACED not in {event.kind for event in events_of(record)}
-    monkeypatch.setattr(module, "is_paced", lambda *_: True)
+    monkeypatch.setattr("arrhythmia.trust.quality.is_paced", lambda *_: True)
     (event,) = events_of(record)
     assert (event.kind, event.first, event.last) == (PACED, 0, 59)
     assert PAUSE != event.name == PACED
