@@ -68,6 +68,9 @@ GROUPING_NAMES: Final = {
     "four": "four classes N, V, F, E (N with S)",
 }
 
+SOURCES: Final = ("atr", "detect")
+"""What a user can ask for as R peaks: those of the annotation, or detection."""
+
 
 def is_beat(symbol: str) -> bool:
     """Tell whether an annotation symbol marks a heartbeat.

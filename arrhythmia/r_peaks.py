@@ -10,7 +10,7 @@ import numpy as np
 
 from arrhythmia.detector import BAND, RATE, beats_in, qrs_probability
 from arrhythmia.errors import InputError
-from arrhythmia.labels import is_beat
+from arrhythmia.labels import SOURCES, is_beat
 from arrhythmia.records import Lead, Record
 from arrhythmia.signals import BeatSettings, filtered_and_resampled
 
@@ -19,9 +19,6 @@ WHOLE_S: Final = 0.1
 
 ANNOTATED, DETECTED, GIVEN = "reference annotation", "detected", "given"
 """Where R peaks come from, as it is said to the user."""
-
-SOURCES: Final = ("atr", "detect")
-"""What a user can ask for: those of the annotation, or detection."""
 
 
 @dataclass(frozen=True)

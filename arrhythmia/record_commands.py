@@ -8,7 +8,7 @@ from pathlib import Path
 
 from arrhythmia.cli import PROG, add_command, add_data_dir, add_model, add_recording, hints_of
 from arrhythmia.errors import InputError, SomeFailedError
-from arrhythmia.r_peaks import SOURCES
+from arrhythmia.labels import SOURCES
 
 RECORDING_SUFFIXES = (
     ".edf", ".bdf", ".csv", ".tsv", ".txt", ".npy", ".npz", ".parquet", ".mat", ".dcm", ".xml",

@@ -12,11 +12,11 @@ from conftest import MakeRecord, error_line
 from wfdb.processing import compare_annotations
 
 from arrhythmia.errors import InputError
+from arrhythmia.labels import SOURCES
 from arrhythmia.mitdb import DS1
 from arrhythmia.r_peaks import (
     ANNOTATED,
     DETECTED,
-    SOURCES,
     RPeaks,
     detect_r_peaks,
     locate_beats,
