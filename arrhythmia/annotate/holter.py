@@ -152,8 +152,7 @@ def beat_table(analysis: Analysis) -> pd.DataFrame:
     pandas.DataFrame
         The columns of `arrhythmia.predictions.record_table`, and ``clock`` (time of day where the
         record says when it begins), ``by`` (model or reader), ``quality`` (why a beat cannot be
-        assessed; its ``class`` is ``?``), ``lead`` (the one that counts most). An interval over
-        missing signal is empty.
+        assessed; its ``class`` is ``?``). An interval over missing signal is empty.
     """
     record, beats = analysis.record, analysis.beats
     table = record_table(beats, analysis.probabilities, record.fs, analysis.assessment)
