@@ -34,7 +34,7 @@ FOCUS_SPREAD: Final = 0.08
 """… of several, those count that are least like the normal beat, within this much."""
 EXPLAINED: Final = 0.84
 """A blend explains so much of the energy of a fusion template; …"""
-NORMAL_SHARE, FOCUS_PART = 0.4, 0.3
+NORMAL_SHARE, FOCUS_PART = 0.5, 0.3
 """… it holds more than these multiples of the normal and of the ventricular beat; …"""
 NORMAL_ALONE, FOCUS_ALONE = 0.6, 0.93
 """… either alone explains less than this; …"""
@@ -150,9 +150,7 @@ def alone(shape: np.ndarray, other: np.ndarray) -> float:
     return float(fits.max() / max(shape @ shape, 1e-12))
 
 
-def blend(
-    shape: np.ndarray, normal: np.ndarray, focus: np.ndarray
-) -> tuple[float, float, float]:
+def blend(shape: np.ndarray, normal: np.ndarray, focus: np.ndarray) -> tuple[float, float, float]:
     """The sum of two beats, each scaled and moved, that comes nearest to a third.
 
     Parameters
