@@ -242,7 +242,7 @@ class Classifier:
             Only these beats need be known, which saves time where each is judged by itself.
         """
         settings, stage = self.settings.templates, self.settings.second_stage
-        templates = None
+        templates = before = None
         together = settings is not None and len(beats) >= FEWEST_BEATS
         wanted = None if together else wanted
         by_lead = np.stack([self.network_probabilities(lead, wanted) for lead in beats.in_leads])
@@ -252,10 +252,9 @@ class Classifier:
             templates = find_templates(beats, settings).split(by_itself)
             probabilities = with_templates(by_itself, templates, settings)
             if stage is not None:
-                probabilities = with_second_stage(
-                    probabilities, templates, stage, self.settings.beats
-                )
-        return Decision(probabilities, by_itself, templates, by_lead, shares)
+                before = probabilities
+                probabilities = with_second_stage(before, templates, stage, self.settings.beats)
+        return Decision(probabilities, by_itself, templates, by_lead, shares, before)
 
     def probabilities(self, beats: Beats, wanted: np.ndarray | None = None) -> np.ndarray:
         """Probability of every class for every beat, as `decide` gives them.

@@ -26,6 +26,8 @@ class Decision:
         What the network says of each beat and its neighbours in each lead.
     shares : LeadShares
         How much each lead counts.
+    before : ndarray of float, shape (beats, 5), optional
+        What leads and templates say without the second stage; None where there is none.
     """
 
     probabilities: np.ndarray
@@ -33,6 +35,7 @@ class Decision:
     templates: Templates | None
     by_lead: np.ndarray
     shares: LeadShares
+    before: np.ndarray | None = None
 
 
 def only(probabilities: np.ndarray, wanted: np.ndarray | None) -> np.ndarray:

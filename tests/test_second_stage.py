@@ -125,6 +125,8 @@ def test_a_model_with_a_second_stage_uses_it(tiny_classifier: Classifier, plain:
     np.testing.assert_allclose(said.probabilities, expected, atol=1e-6)
     assert np.abs(said.probabilities - without.probabilities).max() > 1e-3
     np.testing.assert_allclose(said.by_itself, without.by_itself, atol=1e-6)
+    np.testing.assert_allclose(said.before, without.probabilities, atol=1e-6)
+    assert without.before is None
 
 
 def test_settings_without_a_second_stage_are_written_as_before() -> None:

@@ -280,9 +280,14 @@ class Case:
         if self.template is None:
             return wording.ALONE if len(self.beats) < FEWEST_BEATS else ""
         own = float(self.decision.by_itself[self.beat].max())
-        return wording.template_words(
+        words = wording.template_words(
             len(self.template), self.called_like_it, self.called, self.by_itself, own
         )
+        before = self.decision.before
+        if before is not None:
+            without = BEAT_CLASSES[int(before[self.beat].argmax())]
+            words = f"{words} {wording.second_stage_words(self.called, without)}".rstrip()
+        return words
 
 
 def _known(value: float) -> float | None:
