@@ -1,4 +1,4 @@
-"""Tests of `arrhythmia.app.overview`, ``strip`` and ``screen``: only what is seen, and all of it."""
+"""Tests of `arrhythmia.app.overview`, ``strip``, ``screen``: only what is seen, and all of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from arrhythmia.annotate.holter import UNKNOWN
 from arrhythmia.app.overview import ectopic_bins, overview, window
-from arrhythmia.app.reading import Reading, Recording
+from arrhythmia.app.reading import Reading
 from arrhythmia.app.screen import Screen, thinned, time_ticks
 from arrhythmia.app.strip import MARKS, strip
 from arrhythmia.drawing import MV_PER_SECOND
@@ -123,8 +123,3 @@ def test_a_dark_screen_gets_light_lines(excerpt: Reading) -> None:
     light, dark = (strip(excerpt, 0.0, 5.0, 0, Screen(800, d))[0] for d in (False, True))
     assert light.data[0].line.color != dark.data[0].line.color
     assert light.layout.paper_bgcolor != dark.layout.paper_bgcolor
-
-
-def test_recordings_are_not_copied(excerpt: Reading) -> None:
-    assert isinstance(excerpt.recording, Recording)
-    assert excerpt.analysis.record is excerpt.recording.record
