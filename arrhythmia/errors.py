@@ -30,5 +30,20 @@ class InputError(ValueError):
         super().__init__(one_line(message))
 
 
+class MissingError(InputError):
+    """Input that lacks something which its user may know.
+
+    Parameters
+    ----------
+    message : str
+    what : str
+        ``"fs"`` or ``"lead"``.
+    """
+
+    def __init__(self, message: str, what: str) -> None:
+        super().__init__(message)
+        self.what = what
+
+
 class SomeFailedError(Exception):
     """Some of several recordings could not be used; the others were. Exit code 3."""

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from arrhythmia.errors import InputError
+from arrhythmia.errors import InputError, MissingError
 from arrhythmia.mitdb import find_record
 from arrhythmia.recognise import format_of
 
@@ -163,7 +163,7 @@ class Record:
         known += ", …" if len(self.leads) > MOST_NAMED else ""
         if name is None:
             if not self.ecg_leads:
-                raise InputError(f"record '{self.name}' has no ECG lead: {known}")
+                raise MissingError(f"record '{self.name}' has no ECG lead: {known}", "lead")
             name = self.ecg_leads[0]
         column = self._column(name)
         if column is None:

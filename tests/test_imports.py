@@ -45,7 +45,8 @@ MAY_IMPORT = {
     "explain": {"trunk", "trust", "explain"},
     "evaluate": {"trunk", "trust", "evaluate"},
     "annotate": {"trunk", "trust", "annotate"},
-    "faces": {"trunk", "train", "trust", "explain", "evaluate", "annotate", "faces"},
+    "app": {"trunk", "trust", "explain", "annotate", "faces", "app"},
+    "faces": {"trunk", "train", "trust", "explain", "evaluate", "annotate", "faces", "app"},
     "studies": {"trunk", "train", "trust", "explain", "evaluate", "annotate", "faces", "studies"},
 }
 """Part of the project to the parts that it may import."""

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from arrhythmia.annotate.holter import NOTICE, UNKNOWN, Analysis, known_rr
+from arrhythmia.annotate.analysis import Analysis
+from arrhythmia.annotate.holter import NOTICE, UNKNOWN, known_rr
 from arrhythmia.drawing import CLASS_COLORS, clock, ecg_paper, fits_paper
 from arrhythmia.files import whole_file
 from arrhythmia.rhythm import FIBRILLATION, NO_BEATS, PAUSE, SVT, VT
-from arrhythmia.signals import filtered_lead
+from arrhythmia.signals import filtered_part
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -224,15 +225,15 @@ def plot_strip(analysis: Analysis, center: float, ax: Axes) -> Axes:
     """Seven seconds on ECG paper, the first two leads, a letter above every beat."""
     record = analysis.record
     start = float(np.clip(center - STRIP_S / 2, 0, max(record.seconds - STRIP_S, 0)))
-    part = slice(int(start * record.fs), int((start + STRIP_S) * record.fs) + 1)
     offset, low, high, units = 0.0, 0.0, 0.0, "mV"
     for number, one in enumerate(analysis.beats.in_leads[:2]):
         lead = record.lead(one.lead)
-        trace = filtered_lead(lead, analysis.settings)[part] * (lead.millivolts or 1.0)
+        seconds, trace = filtered_part(
+            record, one.lead, analysis.settings, start, start + STRIP_S + 1 / record.fs
+        )
         units = lead.units if lead.millivolts is None else "mV"
         span = float(np.ptp(trace))
         offset = low - 0.15 * max(span, 0.5) - float(trace.max()) if number else 0.0
-        seconds = (part.start + np.arange(len(trace))) / record.fs
         ax.plot(seconds, trace + offset, "k", lw=0.8, zorder=5)
         ax.annotate(one.lead, (start, float(np.median(trace)) + offset), (2, 8),
                     textcoords="offset points", fontsize=7, zorder=6)  # fmt: skip

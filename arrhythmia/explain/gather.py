@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from arrhythmia.beats import Beats
-from arrhythmia.classifier import Classifier, only
+from arrhythmia.classifier import Classifier, Decision, only
 from arrhythmia.explain.case import Case
 from arrhythmia.explain.explanation import (
     DEFAULT_METHOD,
@@ -19,6 +19,7 @@ from arrhythmia.explain.timing import Timing, find_timing
 from arrhythmia.explain.waves import beat_waves
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.leads import lead_that_says_most
+from arrhythmia.predictions import Assessment
 from arrhythmia.records import Lead, Record
 from arrhythmia.rhythm import find_events
 from arrhythmia.trust.events import invalid_before, known_rr
@@ -34,6 +35,8 @@ def explain_beat(
     beat: int,
     *,
     beats: Beats | None = None,
+    decision: Decision | None = None,
+    assessment: Assessment | None = None,
     method: str = DEFAULT_METHOD,
     target_class: str | None = None,
     every_view: bool = False,
@@ -50,6 +53,8 @@ def explain_beat(
         Which of its beats, from 0.
     beats : Beats, optional
         All of them, as ``classifier.find_beats(record)`` gives them, where they are known already.
+    decision, assessment : Decision, Assessment, optional
+        What the classifier and its ``confidence`` say of all of them, where that is known already.
     method : str
         A key of `arrhythmia.explain.methods.METHODS`.
     target_class : str, optional
@@ -71,10 +76,9 @@ def explain_beat(
     check_beat(beats, beat)
     confidence = getattr(classifier, "confidence", None)
     near = np.flatnonzero(np.abs(beats.centers - beats.centers[beat]) < NEAR_S)
-    decision = classifier.decide(beats, near)
+    decision = classifier.decide(beats, near) if decision is None else decision
     probabilities = only(decision.probabilities, near)
-    assessment = None
-    if confidence is not None:
+    if confidence is not None and assessment is None:
         assessment = confidence.assess(classifier, record, beats, near, probabilities)
     called = BEAT_CLASSES[int(probabilities[beat].argmax())]
     shown = beats.in_leads[lead_that_says_most(decision.by_lead, beat, called)]

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from arrhythmia.errors import InputError
+from arrhythmia.errors import InputError, MissingError
 from arrhythmia.records import IN_MILLIVOLTS, Hints, Record
 
 LEAST_HZ, MOST_HZ = 1.0, 100_000.0
@@ -63,9 +63,10 @@ def make_record(
         notes.append(f"'{name}' says {fs:g} Hz; {hints.fs:g} Hz is used, as asked for")
     fs = hints.fs if hints.fs is not None else fs
     if fs is None:
-        raise InputError(f"'{name}' has no sampling rate: add --fs, such as --fs 250")
+        raise MissingError(f"'{name}' has no sampling rate: add --fs, such as --fs 250", "fs")
     if not LEAST_HZ <= fs <= MOST_HZ:
-        raise InputError(f"'{name}' has a sampling rate of {fs:g} Hz: add --fs with the right one")
+        text = f"'{name}' has a sampling rate of {fs:g} Hz: add --fs with the right one"
+        raise MissingError(text, "fs")
     signals = np.asarray(signals, dtype=float)
     if len(signals) < LEAST_SAMPLES or not signals.shape[1]:
         raise InputError(f"'{name}' holds no signal")

@@ -226,3 +226,16 @@ def test_the_face_is_the_same_in_any_order(first: str) -> None:
         [sys.executable, "-c", code], cwd=CLONE, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_what_is_known_of_the_record_is_not_sought_again(
+    tiny_classifier: Classifier, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = explain_beat(tiny_classifier, record, BEAT, method="grad-cam")
+    beats = tiny_classifier.find_beats(record)
+    decision = tiny_classifier.decide(beats)
+    monkeypatch.setattr(tiny_classifier, "decide", None)
+    case = explain_beat(
+        tiny_classifier, record, BEAT, beats=beats, decision=decision, method="grad-cam"
+    )
+    assert (case.headline, case.sentence) == (expected.headline, expected.sentence)
