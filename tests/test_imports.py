@@ -33,7 +33,7 @@ BASE = ("errors", "files", "backend")
 
 FACES = (
     "arrhythmia", "arrhythmia.__main__", "arrhythmia.interface", "arrhythmia.record_commands",
-    "predict",
+    "arrhythmia.stream_command", "predict",
 )  # fmt: skip
 """What users call: may import anything of the package."""
 
@@ -43,10 +43,13 @@ MAY_IMPORT = {
     "train": {"trunk", "train"},
     "trust": {"trunk", "trust"},
     "explain": {"trunk", "trust", "explain"},
-    "evaluate": {"trunk", "trust", "evaluate"},
+    "evaluate": {"trunk", "trust", "stream", "evaluate"},
     "annotate": {"trunk", "trust", "annotate"},
-    "faces": {"trunk", "train", "trust", "explain", "evaluate", "annotate", "faces"},
-    "studies": {"trunk", "train", "trust", "explain", "evaluate", "annotate", "faces", "studies"},
+    "stream": {"trunk", "stream"},
+    "faces": {"trunk", "train", "trust", "explain", "evaluate", "annotate", "stream", "faces"},
+    "studies": {
+        "trunk", "train", "trust", "explain", "evaluate", "annotate", "stream", "faces", "studies",
+    },
 }
 """Part of the project to the parts that it may import."""
 
