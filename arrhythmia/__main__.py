@@ -14,6 +14,7 @@ from arrhythmia.errors import InputError
 from arrhythmia.files import whole_folder
 from arrhythmia.mitdb import find_data_dir, require_database
 from arrhythmia.record_commands import add_record_commands
+from arrhythmia.stream_command import add_stream
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_calibrate(commands)
     add_record_commands(commands)
     _add_app(commands)
+    add_stream(commands)
     options = parser.parse_args(argv)
     return run(lambda: options.command(options), options.prog)
 

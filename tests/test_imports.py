@@ -33,7 +33,7 @@ BASE = ("errors", "files", "backend")
 
 FACES = (
     "arrhythmia", "arrhythmia.__main__", "arrhythmia.interface", "arrhythmia.record_commands",
-    "predict",
+    "arrhythmia.stream_command", "predict",
 )  # fmt: skip
 """What users call: may import anything of the package."""
 
@@ -43,11 +43,32 @@ MAY_IMPORT = {
     "train": {"trunk", "train"},
     "trust": {"trunk", "trust"},
     "explain": {"trunk", "trust", "explain"},
-    "evaluate": {"trunk", "trust", "evaluate"},
+    "evaluate": {"trunk", "trust", "stream", "evaluate"},
     "annotate": {"trunk", "trust", "annotate"},
-    "app": {"trunk", "trust", "explain", "annotate", "faces", "app"},
-    "faces": {"trunk", "train", "trust", "explain", "evaluate", "annotate", "faces", "app"},
-    "studies": {"trunk", "train", "trust", "explain", "evaluate", "annotate", "faces", "studies"},
+    "stream": {"trunk", "stream"},
+    "app": {"trunk", "trust", "explain", "annotate", "stream", "faces", "app"},
+    "faces": {
+        "trunk",
+        "train",
+        "trust",
+        "explain",
+        "evaluate",
+        "annotate",
+        "stream",
+        "faces",
+        "app",
+    },
+    "studies": {
+        "trunk",
+        "train",
+        "trust",
+        "explain",
+        "evaluate",
+        "annotate",
+        "stream",
+        "faces",
+        "studies",
+    },
 }
 """Part of the project to the parts that it may import."""
 
