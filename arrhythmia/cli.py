@@ -140,17 +140,22 @@ def add_command(commands: argparse._SubParsersAction, name: str, text: str) -> P
 
 
 def add_recording(parser: argparse.ArgumentParser) -> None:
-    """Add what tells how a recording is read: ``--lead``, ``--fs``, ``--units``, ``--data-dir``."""
+    """Add what tells how a recording is read, see `hints_of`, which lead of it, and where it is."""
     parser.add_argument(
         "--lead", help="name or number of the only lead to read (default: all ECG leads)"
     )
     parser.add_argument("--fs", metavar="HZ", type=float, help="rate, where the file says none")
     parser.add_argument("--units", metavar="UNIT", help="mV, uV or V, where the file says none")
+    parser.add_argument(
+        "--follow-links",
+        action="store_true",
+        help="also read WFDB files that are links to files outside the record's folder",
+    )
     add_data_dir(parser)
 
 
 def hints_of(options: argparse.Namespace) -> Hints:
-    """What the user says of the file by ``--fs`` and ``--units``.
+    """What the user says of the file by ``--fs``, ``--units`` and ``--follow-links``.
 
     Raises
     ------
@@ -163,7 +168,7 @@ def hints_of(options: argparse.Namespace) -> Hints:
         raise InputError(f"--fs must be above 0, got {options.fs:g}")
     if options.units is not None and options.units not in IN_MILLIVOLTS:
         raise InputError(f"--units must be one of mV, uV, V, nV, got '{options.units}'")
-    return Hints(options.fs, options.units)
+    return Hints(options.fs, options.units, options.follow_links)
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:

@@ -15,6 +15,8 @@ from arrhythmia.errors import InputError
 from arrhythmia.mitdb import find_record
 from arrhythmia.recognise import format_of
 
+FORMATS: Final = "arrhythmia.formats"
+"""Whose modules are imported when a file needs them."""
 MOST_NAMED: Final = 16
 """Leads that a message names."""
 NOT_ECG: Final = (
@@ -205,10 +207,13 @@ class Hints:
         Sampling rate in Hz.
     units : str, optional
         One of `IN_MILLIVOLTS`.
+    follow_links : bool
+        The user trusts a WFDB record whose files are links to files outside its folder.
     """
 
     fs: float | None = None
     units: str | None = None
+    follow_links: bool = False
 
 
 def read_record(
@@ -230,7 +235,7 @@ def read_record(
     annotator : str
         Suffix of the annotation file. Without such a file ``annotation`` is None.
     hints : Hints
-        Rate and units, where the file does not say them.
+        Rate and units, where the file does not say them; whether links are followed.
 
     Returns
     -------
@@ -245,14 +250,33 @@ def read_record(
         return read_excerpt()
     kind = format_of(Path(path)) if Path(path).is_file() else "wfdb"
     if kind == "wfdb":
-        record = import_module(f"arrhythmia.formats.{kind}").read(
-            find_record(path, data_dir), annotator
+        record = import_module(f"{FORMATS}.{kind}").read(
+            find_record(path, data_dir), annotator, hints
         )
     else:
-        record = import_module(f"arrhythmia.formats.{kind}").read(Path(path), hints)
+        record = import_module(f"{FORMATS}.{kind}").read(Path(path), hints)
     if hints.units is not None:
         record = replace(record, units=(hints.units,) * len(record.units))
     return record
+
+
+def read_annotation(file: Path, record: Record) -> Annotation:
+    """Read the marks of another WFDB annotation of a record, as they stand in its file.
+
+    Parameters
+    ----------
+    file : Path
+        E.g. ``out/233.ai``.
+    record : Record
+        Which tells the rate that the marks are converted to.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, or no annotation.
+    """
+    module = import_module(f"{FORMATS}.wfdb_annotation")
+    return module.read_file(file, record.fs, len(record), record.fs)[0]
 
 
 def read_excerpt() -> Record:

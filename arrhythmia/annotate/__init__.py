@@ -19,7 +19,7 @@ from arrhythmia.annotate.holter import UNKNOWN, Analysis, analyse, beat_table, s
 from arrhythmia.annotate.wfdb_file import ANNOTATOR, write_annotation
 from arrhythmia.classifier import Classifier
 from arrhythmia.errors import InputError
-from arrhythmia.files import whole_file
+from arrhythmia.files import read_json, whole_file
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.model_settings import model_digest, read_settings
 from arrhythmia.naming import Decisions, check_outputs, decisions_file
@@ -214,7 +214,7 @@ def _done_before(place: Path, key: str, options: Options) -> dict[str, int] | No
     suffixes = _suffixes(options)
     file = place.with_name(f"{place.name}.json")
     try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
+        facts = read_json(file)
     except (OSError, ValueError):
         return None
     there = all(place.with_name(f"{place.name}.{suffix}").is_file() for suffix in suffixes)
