@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -72,7 +72,7 @@ def _code_of(error: BaseException, prog: str) -> int:
     if isinstance(error, InputError):
         return _fail(prog, str(error))
     if isinstance(error, SomeFailedError):
-        print(f"{prog}: {error}", file=sys.stderr)
+        print(f"{prog}: {one_line(str(error))}", file=sys.stderr)
         return 3
     if isinstance(error, MemoryError):
         return _fail(prog, "there is not enough memory: give a shorter recording")
@@ -101,6 +101,12 @@ def _drop_output() -> None:
                 stream.flush()
             except OSError:
                 os.dup2(nowhere, stream.fileno())
+
+
+def tell_notes(notes: Iterable[str]) -> None:
+    """Print what the user should know to stderr, a line each."""
+    for note in notes:
+        print(one_line(f"note: {note}"), file=sys.stderr)
 
 
 def check_display() -> None:

@@ -101,7 +101,7 @@ def read_pair(
             f"record '{place.name}' has no '{place}.{reference}': give another with --reference"
         )
     folder = place.parent if test_dir is None else Path(test_dir)
-    file = folder / f"{place.name}.{test}"
+    file = folder / f"{content.name}.{test}"
     if not file.is_file():
         raise InputError(f"no '{file}': run 'annotate' first, or say where it is with --test-dir")
     tested = read_annotation(file, content)

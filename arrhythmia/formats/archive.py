@@ -42,7 +42,8 @@ def read(path: Path, hints: Hints) -> Record:
                 target = Path(folder, Path(member.filename.replace("\\", "/")).name)
                 if target.name and not target.name.startswith("."):
                     target.write_bytes(archive.read(member))
-            return replace(read_record(_recording(path, Path(folder)), hints=hints))
+            record = read_record(_recording(path, Path(folder)), hints=hints)
+            return replace(record, name=path.stem)  # outputs are named after it
     except (
         zipfile.BadZipFile,
         NotImplementedError,

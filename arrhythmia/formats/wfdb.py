@@ -12,7 +12,6 @@ import wfdb
 from scipy.signal import resample_poly
 
 from arrhythmia.errors import InputError
-from arrhythmia.formats.table import distinct
 from arrhythmia.formats.wfdb_annotation import read_annotation
 from arrhythmia.formats.wfdb_header import (
     Header,
@@ -70,8 +69,8 @@ def read(path: Path, annotator: str = "atr", hints: Hints = Hints()) -> Record: 
         name=path.name,
         signals=signals,
         fs=fs,
-        leads=distinct([_shown(name) or f"signal {i}" for i, name in enumerate(names, 1)]),
-        units=tuple(_shown(unit) or "mV" for unit in units),
+        leads=tuple(str(name or "") or f"signal {i}" for i, name in enumerate(names, 1)),
+        units=tuple(str(unit or "") or "mV" for unit in units),
         annotation=annotation,
         start=_start(header),
         notes=(*header.notes, *notes, *more),
@@ -145,7 +144,7 @@ def _checksum_notes(path: Path, content: wfdb.Record, sums: list[int]) -> tuple[
     ]
     if not bad:
         return ()
-    names = ", ".join(_shown(name) for name in bad[:5])
+    names = ", ".join(bad[:5])
     return (f"the checksum of {names} in '{path.name}.hea' does not fit: the signal was changed or "
             "is damaged",)  # fmt: skip
 
@@ -160,8 +159,3 @@ def _damaged(path: Path, header: Header) -> str:
     files = " or ".join(f"'{path.with_name(name)}'" for name in list(dict.fromkeys(names))[:3])
     promise = f"its header promises {header.content.sig_len} samples"
     return f"{files} is truncated or damaged ({promise}): fetch it again"
-
-
-def _shown(text: str | None) -> str:
-    """A name without control characters, which a terminal would obey."""
-    return "".join(c if c.isprintable() else "?" for c in str(text or ""))[:60]

@@ -95,6 +95,8 @@ def read_file(file: Path, fs: float, samples: int, frame_rate: float) -> tuple[A
     try:
         pairs = np.frombuffer(content, dtype=np.uint8).reshape(-1, 2)
         sample, code, subtype, _, _, text = proc_ann_bytes(pairs, None)
+        if len({len(column) for column in (sample, code, subtype, text)}) > 1:
+            raise ValueError("a mark has a field twice")
     except (ValueError, IndexError) as error:  # an odd number of bytes; a field cut short
         raise InputError(
             f"'{file}' is not a WFDB annotation file (it is cut short or damaged)"

@@ -144,7 +144,10 @@ def test_another_annotator_is_read_by_its_suffix(path: Path) -> None:
     assert read(path, annotator="none").annotation is None
 
 
-@pytest.mark.parametrize("content", [b"\xff" * 7, b"<html>\n<body>404 Not Found</body></html>\n"])
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff" * 7, b"\xc8\x04\1\xf4\1\xf4\0\0", b"<html>\n<body>404 Not Found</body></html>\n"],
+)
 def test_an_annotation_file_that_is_none_is_named(path: Path, content: bytes) -> None:
     path.with_suffix(".atr").write_bytes(content)
     assert f"'{path}.atr' is not a WFDB annotation file" in error_line(lambda: read(path))
