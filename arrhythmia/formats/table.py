@@ -17,8 +17,32 @@ COUNTS: Final = 50.0
 """An ECG never moves by so many millivolts: such values are counts of a converter."""
 UNIT_NAMES: Final = {"uv": "uV", "µv": "µV", "μv": "µV", "mv": "mV", "v": "V", "nv": "nV",
                      "microvolt": "uV", "millivolt": "mV", "volt": "V"}  # fmt: skip
+UNPACKED: Final = (20_000_000, 20)
+"""Values that a packed file may hold, and how many more for each of its bytes."""
 LEAST_SAMPLES: Final = 2
 MOST_SIGNALS: Final = 256
+
+
+def check_unpacked(path: Path, values: float) -> None:
+    """Refuse what would unpack to so much that it is no recording, before memory is taken.
+
+    Parameters
+    ----------
+    path : Path
+    values : float
+        That it promises, of 8 bytes in memory.
+
+    Raises
+    ------
+    InputError
+        If they are more than `UNPACKED` says.
+    """
+    size = path.stat().st_size
+    if values > UNPACKED[0] + UNPACKED[1] * size:
+        raise InputError(
+            f"'{path.name}' of {size} bytes promises {values:.3g} values: it is damaged, or no "
+            "recording"
+        )
 
 
 def unit_of(text: str) -> str:

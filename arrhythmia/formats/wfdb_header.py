@@ -15,6 +15,7 @@ from typing import Final
 import wfdb
 
 from arrhythmia.errors import InputError
+from arrhythmia.formats.table import check_unpacked
 
 LARGEST_HEADER: Final = 1_000_000
 """Bytes."""
@@ -24,6 +25,8 @@ MOST_SEGMENTS: Final = 10_000
 MOST_HZ: Final = 100_000.0
 MOST_VALUES: Final = 2_000_000_000
 """Samples of all signals together."""
+PACKED: Final = ("508", "516", "524")
+"""Formats of signals that are packed (FLAC)."""
 MOST_SKEW: Final = 1_000_000
 GAINS: Final = (1e-9, 1e12)
 """Smallest and largest gain, in counts a unit."""
@@ -85,8 +88,7 @@ def read_header(path: Path, follow_links: bool = False) -> Header:
     if not content.fs or content.fs > MOST_HZ:
         raise InputError(f"'{file}' gives a sampling rate of {content.fs or 0:g} Hz: correct it")
     _check_promises(path, content)
-    for name in dict.fromkeys(content.file_name):
-        check_signal_file(path, name, follow_links)
+    _check_files(path, content, follow_links)
     return Header(content, notes)
 
 
@@ -155,6 +157,20 @@ def _check_promises(path: Path, content: wfdb.Record) -> None:
             raise InputError(f"{file} gives a skew of {skew} samples: correct it")
 
 
+def _check_files(path: Path, content: wfdb.Record, follow_links: bool) -> None:
+    """Signal files are beside their header, and packed ones do not unpack to too much."""
+    for name in dict.fromkeys(content.file_name):
+        check_signal_file(path, name, follow_links)
+        promised = [
+            int(frames or 1)
+            for file, kind, frames in zip(
+                content.file_name, content.fmt, content.samps_per_frame, strict=True
+            )
+            if file == name and kind in PACKED
+        ]
+        check_unpacked(path.with_name(name), (content.sig_len or 0) * sum(promised))
+
+
 def check_signal_file(path: Path, name: str, follow_links: bool) -> None:
     """A header from a stranger can point anywhere: only regular files beside it are read.
 
@@ -196,6 +212,5 @@ def _check_segments(path: Path, content: wfdb.MultiRecord, follow_links: bool) -
         if isinstance(segment, wfdb.MultiRecord):
             raise InputError(f"'{path}.hea' has a segment '{name}' that is of segments itself")
         _check_promises(path.with_name(name), segment)
-        for signal_file in dict.fromkeys(segment.file_name or []):
-            if signal_file != "~":  # the layout of the segments has no signals
-                check_signal_file(path, signal_file, follow_links)
+        if set(segment.file_name or ["~"]) != {"~"}:  # the layout of segments has no signals
+            _check_files(path.with_name(name), segment, follow_links)
