@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -83,7 +82,7 @@ class Classifier:
             check_archive(file)
             classifier._runner = Forward.read(file)
             shapes = input_shapes(file), classifier._runner.outputs(settings.run)
-        except (KeyError, ValueError, OSError, zipfile.BadZipFile, TypeError, IndexError) as error:
+        except Exception as error:  # zipfile, zlib and h5py raise many kinds for a damaged file
             raise classifier._unreadable(error) from error
         wanted = [
             (None, settings.run, settings.beats.length, CHANNELS),

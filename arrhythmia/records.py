@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import import_module
@@ -11,10 +12,14 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from arrhythmia.errors import InputError, MissingError
+from arrhythmia.errors import InputError, MissingError, one_line, printable
 from arrhythmia.mitdb import find_record
 from arrhythmia.recognise import format_of
 
+FORMATS: Final = "arrhythmia.formats"
+"""Whose modules are imported when a file needs them."""
+LONGEST_NAME: Final = 60
+"""Characters of a lead's name or unit."""
 MOST_NAMED: Final = 16
 """Leads that a message names."""
 NOT_ECG: Final = (
@@ -62,6 +67,19 @@ class Annotation(NamedTuple):
     subtype: np.ndarray
 
 
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of leads, each once: the second ECG is ``ECG (2)``."""
+    seen: dict[str, int] = {}
+    result: dict[str, None] = {}
+    for name in names:
+        unique = name
+        while unique in result:
+            seen[name] = seen.get(name, 1) + 1
+            unique = f"{name} ({seen[name]})"
+        result[unique] = None
+    return tuple(result)
+
+
 @dataclass(frozen=True)
 class Lead:
     """One lead of a record.
@@ -99,7 +117,7 @@ class Lead:
 
 @dataclass(frozen=True)
 class Record:
-    """A recording.
+    """A recording; its names come from strangers, and are made fit to be shown and to name files.
 
     Parameters
     ----------
@@ -129,6 +147,16 @@ class Record:
     annotation: Annotation | None = None
     start: datetime | None = None
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        shown = {
+            "name": printable(self.name).replace("/", "_").lstrip(".") or "record",
+            "leads": distinct([printable(name[:LONGEST_NAME]) for name in self.leads]),
+            "units": tuple(printable(unit[:LONGEST_NAME]) for unit in self.units),
+            "notes": tuple(map(one_line, self.notes)),
+        }
+        for field, value in shown.items():
+            object.__setattr__(self, field, value)
 
     def __len__(self) -> int:
         return len(self.signals)
@@ -205,10 +233,13 @@ class Hints:
         Sampling rate in Hz.
     units : str, optional
         One of `IN_MILLIVOLTS`.
+    follow_links : bool
+        The user trusts a WFDB record whose files are links to files outside its folder.
     """
 
     fs: float | None = None
     units: str | None = None
+    follow_links: bool = False
 
 
 def read_record(
@@ -230,7 +261,7 @@ def read_record(
     annotator : str
         Suffix of the annotation file. Without such a file ``annotation`` is None.
     hints : Hints
-        Rate and units, where the file does not say them.
+        Rate and units, where the file does not say them; whether links are followed.
 
     Returns
     -------
@@ -243,16 +274,37 @@ def read_record(
     """
     if str(path) == EXCERPT_NAME:
         return read_excerpt()
+    if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
+        raise InputError(f"'{path}' is no regular file: give a file")
     kind = format_of(Path(path)) if Path(path).is_file() else "wfdb"
     if kind == "wfdb":
-        record = import_module(f"arrhythmia.formats.{kind}").read(
-            find_record(path, data_dir), annotator
+        record = import_module(f"{FORMATS}.{kind}").read(
+            find_record(path, data_dir), annotator, hints
         )
     else:
-        record = import_module(f"arrhythmia.formats.{kind}").read(Path(path), hints)
+        record = import_module(f"{FORMATS}.{kind}").read(Path(path), hints)
     if hints.units is not None:
         record = replace(record, units=(hints.units,) * len(record.units))
     return record
+
+
+def read_annotation(file: Path, record: Record) -> Annotation:
+    """Read the marks of another WFDB annotation of a record, as they stand in its file.
+
+    Parameters
+    ----------
+    file : Path
+        E.g. ``out/233.ai``.
+    record : Record
+        Which tells the rate that the marks are converted to.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, or no annotation.
+    """
+    module = import_module(f"{FORMATS}.wfdb_annotation")
+    return module.read_file(file, record.fs, len(record), record.fs)[0]
 
 
 def read_excerpt() -> Record:
