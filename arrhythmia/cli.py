@@ -140,17 +140,24 @@ def add_command(commands: argparse._SubParsersAction, name: str, text: str) -> P
 
 
 def add_recording(parser: argparse.ArgumentParser) -> None:
-    """Add what tells how a recording is read: ``--lead``, ``--fs``, ``--units``, ``--data-dir``."""
+    """Add what tells how a recording is read: ``--lead``, ``--fs``, ``--data-dir`` and others."""
     parser.add_argument(
         "--lead", help="name or number of the only lead to read (default: all ECG leads)"
     )
     parser.add_argument("--fs", metavar="HZ", type=float, help="rate, where the file says none")
     parser.add_argument("--units", metavar="UNIT", help="mV, uV or V, where the file says none")
+    parser.add_argument(
+        "--invert",
+        metavar="LEAD",
+        action="append",
+        default=[],
+        help="a lead that was recorded upside down (may be given again)",
+    )
     add_data_dir(parser)
 
 
 def hints_of(options: argparse.Namespace) -> Hints:
-    """What the user says of the file by ``--fs`` and ``--units``.
+    """What the user says of the file by ``--fs``, ``--units`` and ``--invert``.
 
     Raises
     ------
@@ -163,7 +170,7 @@ def hints_of(options: argparse.Namespace) -> Hints:
         raise InputError(f"--fs must be above 0, got {options.fs:g}")
     if options.units is not None and options.units not in IN_MILLIVOLTS:
         raise InputError(f"--units must be one of mV, uV, V, nV, got '{options.units}'")
-    return Hints(options.fs, options.units)
+    return Hints(options.fs, options.units, tuple(options.invert))
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:

@@ -451,6 +451,13 @@ def detectors_table(_: str) -> str:
     return table_of(*rows_of(stored(RESULTS / FILE)["counts"]))
 
 
+def polarity_table(_: str) -> str:
+    """How often a lead upside down is recognised."""
+    from studies.polarity import FILE, rows_of
+
+    return table_of(*rows_of(stored(RESULTS / FILE)))
+
+
 def delineation_table(_: str) -> str:
     """Distance from the expert's marks, all records and each."""
     from studies.delineation import FILE, rows_of
@@ -507,6 +514,7 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "coverage-range": coverage_range,
     "delineation": delineation_table,
     "detectors": detectors_table,
+    "polarity": polarity_table,
     "times": times_table,
     "cores": cores,
 }

@@ -23,8 +23,9 @@ LONGEST = 350
 
 TRUNK_ORDER = (
     "labels", "svdb", "mitdb", "recognise", "records", "signals", "detector", "r_peaks", "rr",
-    "p_wave", "origin", "beats", "leads", "sequences", "templates", "delineate", "rhythm",
-    "model_settings", "decision", "forward", "model", "classifier", "predictions", "naming",
+    "p_wave", "polarity", "origin", "beats", "leads", "sequences", "templates", "delineate",
+    "rhythm", "model_settings", "decision", "forward", "model", "classifier", "predictions",
+    "naming",
 )  # fmt: skip
 """The order of the data, in which the trunk is read; each imports only from those before it."""
 
