@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from arrhythmia.errors import InputError, SomeFailedError, one_line
+from arrhythmia.files import DEFAULT_MODEL
 from arrhythmia.stopping import STOPPED, interruptible
 
 if TYPE_CHECKING:
@@ -184,8 +185,6 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
 
 def add_model(parser: argparse.ArgumentParser, by_record: bool = False) -> None:
     """Add ``--model``; ``by_record`` leaves the default to `arrhythmia.which_model`."""
-    from arrhythmia.classifier import DEFAULT_MODEL
-
     parser.add_argument(
         "--model",
         metavar="DIR",

@@ -610,7 +610,7 @@ def stored_figures(cell: str) -> np.ndarray:
 
 
 def test_the_default_method_is_the_one_that_wins_on_ds1() -> None:
-    from arrhythmia.explain.explanation import DEFAULT_METHOD
+    from arrhythmia.explain.method_names import DEFAULT_METHOD
 
     methods = stored(RESULTS / "faithfulness.json")["DS1"]["methods"]
     assert min(methods, key=lambda m: methods[m]["deletion"]) == DEFAULT_METHOD
