@@ -30,14 +30,10 @@ from arrhythmia.cli import (
     run,
     tell_notes,
 )
-from arrhythmia.explain.choice import Place, choose_beat
-from arrhythmia.explain.explanation import DEFAULT_METHOD, METHOD_NAMES
+from arrhythmia.explain.method_names import DEFAULT_METHOD, METHOD_NAMES
 from arrhythmia.files import check_writable
 from arrhythmia.labels import BEAT_CLASSES
-from arrhythmia.model_settings import read_settings
-from arrhythmia.naming import check_outputs
 from arrhythmia.records import EXCERPT_NAME
-from arrhythmia.which_model import choose_model
 
 PROG = "predict.py"
 
@@ -50,6 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def predict(options: argparse.Namespace) -> None:
     """Check the input, classify and explain one beat, write the figure, print the findings."""
+    from arrhythmia.explain.choice import Place, choose_beat
+    from arrhythmia.model_settings import read_settings
+    from arrhythmia.naming import check_outputs
+    from arrhythmia.which_model import choose_model
+
     place = Place(options.beat, options.time, options.sample)
     name = options.record if options.file is None else options.file
     model, model_notes = choose_model(name, options.data_dir, options.model)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from arrhythmia.errors import InputError, SomeFailedError, one_line
+from arrhythmia.files import DEFAULT_MODEL
 from arrhythmia.stopping import STOPPED, interruptible
 
 if TYPE_CHECKING:
@@ -146,12 +147,19 @@ def add_command(commands: argparse._SubParsersAction, name: str, text: str) -> P
 
 
 def add_recording(parser: argparse.ArgumentParser) -> None:
-    """Add what tells how a recording is read, see `hints_of`, which lead of it, and where it is."""
+    """Add what tells how a recording is read: ``--lead``, ``--fs``, ``--data-dir`` and others."""
     parser.add_argument(
         "--lead", help="name or number of the only lead to read (default: all ECG leads)"
     )
     parser.add_argument("--fs", metavar="HZ", type=float, help="rate, where the file says none")
     parser.add_argument("--units", metavar="UNIT", help="mV, uV or V, where the file says none")
+    parser.add_argument(
+        "--invert",
+        metavar="LEAD",
+        action="append",
+        default=[],
+        help="a lead that was recorded upside down (may be given again)",
+    )
     parser.add_argument(
         "--follow-links",
         action="store_true",
@@ -161,7 +169,7 @@ def add_recording(parser: argparse.ArgumentParser) -> None:
 
 
 def hints_of(options: argparse.Namespace) -> Hints:
-    """What the user says of the file by ``--fs``, ``--units`` and ``--follow-links``.
+    """What the user says of the file by ``--fs``, ``--units``, ``--invert``, ``--follow-links``.
 
     Raises
     ------
@@ -174,7 +182,7 @@ def hints_of(options: argparse.Namespace) -> Hints:
         raise InputError(f"--fs must be above 0, got {options.fs:g}")
     if options.units is not None and options.units not in IN_MILLIVOLTS:
         raise InputError(f"--units must be one of mV, uV, V, nV, got '{options.units}'")
-    return Hints(options.fs, options.units, options.follow_links)
+    return Hints(options.fs, options.units, tuple(options.invert), options.follow_links)
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:
@@ -188,8 +196,6 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
 
 def add_model(parser: argparse.ArgumentParser, by_record: bool = False) -> None:
     """Add ``--model``; ``by_record`` leaves the default to `arrhythmia.which_model`."""
-    from arrhythmia.classifier import DEFAULT_MODEL
-
     parser.add_argument(
         "--model",
         metavar="DIR",

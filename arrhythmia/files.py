@@ -49,6 +49,16 @@ def shipped(path: str) -> Path:
     return CLONE / path if IS_CLONE else Path(str(files("arrhythmia") / "shipped" / path))
 
 
+MODELS_FOLDER: Final = CLONE / "saved_models" if IS_CLONE else Path("saved_models")
+"""Where trained models are kept: in the clone, or where the user works."""
+
+DEFAULT_MODEL: Final = shipped("saved_models/ds1")
+"""The model to compare with the literature: trained on DS1 alone."""
+
+OWN_MODEL: Final = shipped("saved_models/all")
+"""The model for recordings of one's own, see `arrhythmia.which_model`."""
+
+
 @contextmanager
 def whole_file(path: str | Path, remedy: str = "choose another place") -> Iterator[Path]:
     """Give a temporary path to write to, and rename it to ``path`` when all went well.

@@ -214,6 +214,27 @@ class Record:
             return int(name) - 1
         return None
 
+    def inverted(self, names: Sequence[str]) -> Record:
+        """The record with some leads turned upside down, and a note that says so.
+
+        Parameters
+        ----------
+        names : sequence of str
+            As `lead` takes them.
+
+        Raises
+        ------
+        InputError
+            If there is no such lead.
+        """
+        chosen = list(dict.fromkeys(self.lead(name).name for name in names))
+        if not chosen:
+            return self
+        signals = self.signals.copy()
+        signals[:, [self.leads.index(name) for name in chosen]] *= -1
+        note = f"lead {', '.join(chosen)} was turned upside down, as asked for"
+        return replace(self, signals=signals, notes=(*self.notes, note))
+
     def lead_notes(self, lead: Lead) -> tuple[str, ...]:
         """What the user should know about the leads that are read without being asked for."""
         if IS_II.fullmatch(lead.name):
@@ -233,12 +254,15 @@ class Hints:
         Sampling rate in Hz.
     units : str, optional
         One of `IN_MILLIVOLTS`.
+    invert : tuple of str
+        Leads that are upside down, as `Record.lead` takes them.
     follow_links : bool
         The user trusts a WFDB record whose files are links to files outside its folder.
     """
 
     fs: float | None = None
     units: str | None = None
+    invert: tuple[str, ...] = ()
     follow_links: bool = False
 
 
@@ -261,7 +285,7 @@ def read_record(
     annotator : str
         Suffix of the annotation file. Without such a file ``annotation`` is None.
     hints : Hints
-        Rate and units, where the file does not say them; whether links are followed.
+        Rate and units, where the file does not say them; leads to turn; whether links are followed.
 
     Returns
     -------
@@ -270,10 +294,11 @@ def read_record(
     Raises
     ------
     InputError
-        If the record is unknown, of an unknown format, incomplete or damaged.
+        If the record is unknown, of an unknown format, incomplete or damaged, or a lead that is
+        to be turned is not in it.
     """
     if str(path) == EXCERPT_NAME:
-        return read_excerpt()
+        return read_excerpt().inverted(hints.invert)
     if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
         raise InputError(f"'{path}' is no regular file: give a file")
     kind = format_of(Path(path)) if Path(path).is_file() else "wfdb"
@@ -285,7 +310,7 @@ def read_record(
         record = import_module(f"{FORMATS}.{kind}").read(Path(path), hints)
     if hints.units is not None:
         record = replace(record, units=(hints.units,) * len(record.units))
-    return record
+    return record.inverted(hints.invert)
 
 
 def read_annotation(file: Path, record: Record) -> Annotation:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from arrhythmia.classifier import DEFAULT_MODEL, OWN_MODEL
-from arrhythmia.download import CHECKSUMS, LARGEST, read_checksums
+from arrhythmia.checksums import CHECKSUMS, LARGEST, read_checksums
 from arrhythmia.errors import InputError
+from arrhythmia.files import DEFAULT_MODEL, OWN_MODEL
 from arrhythmia.mitdb import find_record
 from arrhythmia.model_settings import read_settings
 from arrhythmia.records import EXCERPT_NAME

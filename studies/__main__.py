@@ -25,6 +25,7 @@ QUESTIONS = {name: study.question for name, study in STUDIES.items()} | {
     "faithfulness": "how true are the explanations, method by method?",
     "wording": "is what is said of a beat true?",
     "detectors": "how well are beats detected?",
+    "polarity": "is a lead that is upside down recognised?",
     "delineation": "how far are P, QRS and T from an expert's marks?",
     "leads": "what does each lead bring, and how should they be put together?",
     "templates": "what do templates and rhythm bring, and a reader who names templates?",
@@ -55,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_model(options)
     _study(studies, "delineation", delineation, again=True)
     _study(studies, "detectors", detectors, again=True)
+    _study(studies, "polarity", polarity, again=True)
     for name, command in (("leads", leads), ("templates", templates), ("pieces", pieces),
                           ("wording", wording)):  # fmt: skip
         options = _study(studies, name, command, again=True)
@@ -182,6 +184,15 @@ def detectors(options: argparse.Namespace) -> None:
     with _results(options.again) as folder:
         results = run_detectors(options.data_dir, folder, _tell)
     print(f"{QUESTIONS['detectors']}\n\n{format_detectors(results)}")
+
+
+def polarity(options: argparse.Namespace) -> None:
+    """Print how often a lead upside down is recognised."""
+    from studies.polarity import format_polarity, run_polarity
+
+    with _results(options.again) as folder:
+        results = run_polarity(options.data_dir, folder, _tell)
+    print(f"{QUESTIONS['polarity']}\n\n{format_polarity(results)}")
 
 
 def delineation(options: argparse.Namespace) -> None:

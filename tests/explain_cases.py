@@ -12,8 +12,9 @@ from conftest import write_record
 from arrhythmia.beats import Beats, find_beats
 from arrhythmia.classifier import Decision
 from arrhythmia.explain.case import Case
-from arrhythmia.explain.explanation import METHOD_NAMES, Explanation
+from arrhythmia.explain.explanation import Explanation
 from arrhythmia.explain.measured import Measured
+from arrhythmia.explain.method_names import METHOD_NAMES
 from arrhythmia.explain.reasons import Move, Reasons
 from arrhythmia.explain.timing import Timing
 from arrhythmia.explain.vocabulary import sentence

@@ -471,6 +471,13 @@ def detectors_table(_: str) -> str:
     return table_of(*rows_of(stored(RESULTS / FILE)["counts"]))
 
 
+def polarity_table(_: str) -> str:
+    """How often a lead upside down is recognised."""
+    from studies.polarity import FILE, rows_of
+
+    return table_of(*rows_of(stored(RESULTS / FILE)))
+
+
 def delineation_table(_: str) -> str:
     """Distance from the expert's marks, all records and each."""
     from studies.delineation import FILE, rows_of
@@ -529,6 +536,7 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "detectors": detectors_table,
     "wording": wording_table,
     "vocabulary": vocabulary_table,
+    "polarity": polarity_table,
     "times": times_table,
     "cores": cores,
 }
@@ -624,7 +632,7 @@ def stored_figures(cell: str) -> np.ndarray:
 
 
 def test_the_default_method_is_the_one_that_wins_on_ds1() -> None:
-    from arrhythmia.explain.explanation import DEFAULT_METHOD
+    from arrhythmia.explain.method_names import DEFAULT_METHOD
 
     methods = stored(RESULTS / "faithfulness.json")["DS1"]["methods"]
     assert min(methods, key=lambda m: methods[m]["deletion"]) == DEFAULT_METHOD

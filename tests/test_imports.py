@@ -23,8 +23,9 @@ LONGEST = 350
 
 TRUNK_ORDER = (
     "labels", "svdb", "mitdb", "recognise", "records", "signals", "detector", "r_peaks", "rr",
-    "p_wave", "origin", "beats", "leads", "sequences", "templates", "delineate", "rhythm",
-    "model_settings", "decision", "forward", "model", "classifier", "predictions", "naming",
+    "p_wave", "polarity", "origin", "beats", "leads", "sequences", "templates", "delineate",
+    "rhythm", "model_settings", "decision", "forward", "model", "classifier", "predictions",
+    "naming",
 )  # fmt: skip
 """The order of the data, in which the trunk is read; each imports only from those before it."""
 
@@ -209,6 +210,33 @@ def test_tensorflow_and_matplotlib_are_imported_when_they_are_needed() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", ["import predict", "import arrhythmia.__main__ as predict"])
+def test_help_is_shown_without_what_takes_long_to_import(command: str) -> None:
+    slow = ("h5py", "matplotlib", "pandas", "pooch", "scipy", "sklearn", "tensorflow", "wfdb")
+    code = (
+        f"import sys\n{command}\ntry: predict.main(['--help'])\nexcept SystemExit: pass\n"
+        f"print([name for name in {slow} if name in sys.modules])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.slow
+def test_annotate_imports_neither_tensorflow_nor_matplotlib(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom arrhythmia.__main__ import main\n"
+        f"assert main(['annotate', '208-excerpt', '--output-dir', {str(tmp_path)!r}]) == 0\n"
+        "slow = ('keras', 'matplotlib', 'plotly', 'pooch', 'tensorflow')\n"
+        "print([name for name in slow if name in sys.modules])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.splitlines()[-1] == "[]"
 
 
 # --- the tests above can fail ---------------------------------------------------------------

@@ -20,7 +20,8 @@ from arrhythmia.drawing import (
     names_as_they_are,
     new_axes,
 )
-from arrhythmia.explain.explanation import METHOD_NAMES, Explanation
+from arrhythmia.explain.explanation import Explanation
+from arrhythmia.explain.method_names import METHOD_NAMES
 from arrhythmia.explain.panels import NOT_READABLE, plot_evidence, plot_tachogram
 from arrhythmia.explain.wording import DISCLAIMER, empty_words, shares_words, wave_names
 from arrhythmia.files import whole_file

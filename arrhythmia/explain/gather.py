@@ -7,13 +7,8 @@ import numpy as np
 from arrhythmia.beats import Beats
 from arrhythmia.classifier import Classifier, Decision, only
 from arrhythmia.explain.case import Case
-from arrhythmia.explain.explanation import (
-    DEFAULT_METHOD,
-    METHOD_NAMES,
-    check_beat,
-    check_choice,
-    find_evidence,
-)
+from arrhythmia.explain.explanation import check_beat, check_choice, find_evidence
+from arrhythmia.explain.method_names import DEFAULT_METHOD, METHOD_NAMES
 from arrhythmia.explain.reasons import find_reasons
 from arrhythmia.explain.timing import Timing, find_timing
 from arrhythmia.explain.waves import beat_waves

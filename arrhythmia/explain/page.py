@@ -15,7 +15,8 @@ import numpy as np
 
 from arrhythmia.drawing import CLASS_COLORS, MV_PER_SECOND, clock
 from arrhythmia.explain.case import Case
-from arrhythmia.explain.explanation import METHOD_NAMES, PARTS, Explanation
+from arrhythmia.explain.explanation import PARTS, Explanation
+from arrhythmia.explain.method_names import METHOD_NAMES
 from arrhythmia.explain.page_figures import (
     bars_figure,
     ecg_figure,

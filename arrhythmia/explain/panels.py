@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from arrhythmia.drawing import CLASS_COLORS, new_axes
-from arrhythmia.explain.explanation import METHOD_NAMES, PARTS, RHYTHM_PARTS, Explanation
+from arrhythmia.explain.explanation import PARTS, RHYTHM_PARTS, Explanation
+from arrhythmia.explain.method_names import METHOD_NAMES
 from arrhythmia.explain.wording import part_name
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from arrhythmia.explain.explanation import METHOD_NAMES, RHYTHM_PARTS, Explanation
+from arrhythmia.explain.explanation import RHYTHM_PARTS, Explanation
+from arrhythmia.explain.method_names import METHOD_NAMES
 from arrhythmia.explain.reasons import Move, Reasons
 from arrhythmia.explain.waves import WAVES, Waves
 from arrhythmia.labels import CLASS_NAMES, SYMBOL_CLASS, SYMBOL_NAMES

@@ -14,8 +14,8 @@ from explain_cases import BEAT, FLAT, SYMBOLS, make_case, with_gap, written_reco
 
 import arrhythmia
 from arrhythmia.classifier import CLONE, Classifier
-from arrhythmia.explain.explanation import METHOD_NAMES
 from arrhythmia.explain.gather import NEAR_S, explain_beat
+from arrhythmia.explain.method_names import METHOD_NAMES
 from arrhythmia.explain.page_figures import RHYTHM_REACH_S
 from arrhythmia.explain.panels import TACHOGRAM_S
 from arrhythmia.explain.vocabulary import noun

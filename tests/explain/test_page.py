@@ -27,7 +27,8 @@ from explain_cases import (
 
 from arrhythmia.errors import InputError
 from arrhythmia.explain.case import Case
-from arrhythmia.explain.explanation import METHOD_NAMES, PARTS, Explanation
+from arrhythmia.explain.explanation import PARTS, Explanation
+from arrhythmia.explain.method_names import METHOD_NAMES
 from arrhythmia.explain.page import page_data, write_page
 from arrhythmia.explain.vocabulary import sentence
 from arrhythmia.explain.wording import (
