@@ -1,4 +1,5 @@
 # make demo      one real heartbeat, classified and explained (needs no database)
+# make app       a recording worked through in the browser, at http://127.0.0.1:8050
 # make check     lint and the quick tests, for whoever changes a line
 # make test      lint and all tests (on real records too where MITDB_DIR or mitdb/ has them)
 # make notebook  run the whole study again, from raw records to the tables
@@ -12,10 +13,13 @@ WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile
 # the processes share the cores: threads of their own would only disturb each other
 check test: export OMP_NUM_THREADS := 1
 
-.PHONY: demo check test notebook download clean
+.PHONY: demo app check test notebook download clean
 
 demo: .venv/installed
 	$(BIN)/python predict.py --output beat.png
+
+app: .venv/installed
+	$(BIN)/python -m arrhythmia app
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .

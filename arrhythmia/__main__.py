@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import arrhythmia.stopping  # noqa: F401 (first: Ctrl-C is quiet from now on)
-from arrhythmia.cli import PROG, Parser, add_command, add_data_dir, add_model, run
+from arrhythmia.cli import PROG, Parser, add_command, add_data_dir, add_model, add_recording, run
 from arrhythmia.errors import InputError
-from arrhythmia.files import whole_folder
+from arrhythmia.files import MODELS_FOLDER, whole_folder
 from arrhythmia.mitdb import find_data_dir, require_database
 from arrhythmia.record_commands import add_record_commands
+from arrhythmia.stream_command import add_stream
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_evaluate(commands)
     _add_calibrate(commands)
     add_record_commands(commands)
+    _add_app(commands)
+    add_stream(commands)
     options = parser.parse_args(argv)
     return run(lambda: options.command(options), options.prog)
 
@@ -89,8 +92,6 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
 def train(options: argparse.Namespace) -> None:
     """Train on DS1, or on all records."""
     from dataclasses import replace
-
-    from arrhythmia.classifier import MODELS_FOLDER
 
     require_database(options.data_dir)
     if options.detector:
@@ -261,6 +262,29 @@ def calibrate(options: argparse.Namespace) -> None:
     print("DS1 by record-wise cross-validation, each fold judged by what the others teach:\n")
     print(format_confidence(confidence.measured["folds_cross_fitted"]))
     print(f"\nsaved as '{Path(options.model) / FILE}'")
+
+
+def _add_app(commands: argparse._SubParsersAction) -> None:
+    parser = add_command(commands, "app", "work through a recording on a page in the browser")
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?", help="any file of an ECG (default: the bundled excerpt)"
+    )
+    parser.add_argument("--port", type=int, default=8050, help="default: 8050")
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS",
+        help="where it is served (default: 127.0.0.1, seen on this computer alone)",
+    )  # fmt: skip
+    add_recording(parser)
+    parser.set_defaults(command=app)
+
+
+def app(options: argparse.Namespace) -> None:
+    """Serve the page."""
+    if not 0 < options.port < 65536:
+        raise InputError(f"--port must be from 1 to 65535, got {options.port}")
+    from arrhythmia.app.command import serve
+
+    serve(options)
 
 
 if __name__ == "__main__":

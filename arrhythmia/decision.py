@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.leads import LeadShares
 from arrhythmia.templates import Templates
 
@@ -36,6 +37,16 @@ class Decision:
     by_lead: np.ndarray
     shares: LeadShares
     before: np.ndarray | None = None
+
+    def leads_that_count(self, beat: int) -> np.ndarray:
+        """Places of the leads whose QRS counts at least half of what it would among equals."""
+        shares = self.shares.qrs[:, beat]
+        return np.flatnonzero(shares >= 0.5 / len(shares))
+
+    def lead_that_says_most(self, beat: int, name: str) -> int:
+        """The lead that counts in which a class is likeliest for a beat; the first of equals."""
+        count = self.leads_that_count(beat)
+        return int(count[self.by_lead[count, beat, BEAT_CLASSES.index(name)].argmax()])
 
 
 def only(probabilities: np.ndarray, wanted: np.ndarray | None) -> np.ndarray:

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from arrhythmia.beats import cut_segments
-from arrhythmia.drawing import CLASS_COLORS, MV_PER_SECOND, clock, ecg_paper, fits_paper
+from arrhythmia.beats import Beats, cut_segments
+from arrhythmia.drawing import (
+    CLASS_COLORS,
+    MV_PER_SECOND,
+    clock,
+    ecg_paper,
+    fits_paper,
+    names_as_they_are,
+)
 from arrhythmia.errors import InputError
 from arrhythmia.naming import Named
 from arrhythmia.records import Record
@@ -49,16 +56,36 @@ def mean_beats(
         samples) at ``settings.fs``, in mV where the record's units are a voltage. The lead that
         the network reads is the first; one that is flat is left out.
     """
-    beats = named.templates.beats
-    means = {}
+    return means_of(lead_segments(record, named.templates.beats, settings), named)
+
+
+def lead_segments(record: Record, beats: Beats, settings: BeatSettings) -> dict[str, np.ndarray]:
+    """Segments of all beats in every lead, as `mean_beats` orders and scales them.
+
+    Returns
+    -------
+    dict
+        Lead to ndarray of float32, shape (beats, samples).
+    """
+    segments = {}
     for name in sorted(record.ecg_leads, key=lambda lead: lead != beats.lead):
         lead = record.lead(name)
         try:
             signal = filtered_and_resampled(lead, settings) * (lead.millivolts or 1.0)
         except InputError:
             continue
-        segments = cut_segments(signal, beats.centers * settings.fs, settings)
-        of = [segments[template.beats] for template in named.templates]
+        cut = cut_segments(signal, beats.centers * settings.fs, settings)
+        segments[name] = cut.astype(np.float32)
+    return segments
+
+
+def means_of(
+    segments: dict[str, np.ndarray], named: Named
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """`mean_beats` from the segments, which do not change with what a reader decides."""
+    means = {}
+    for name, cut in segments.items():
+        of = [cut[template.beats] for template in named.templates]
         means[name] = np.array([s.mean(axis=0) for s in of]), np.array([s.std(axis=0) for s in of])
     return means
 
@@ -101,6 +128,7 @@ def template_table(named: Named, means: dict[str, tuple[np.ndarray, np.ndarray]]
     return pd.DataFrame(rows)
 
 
+@names_as_they_are()
 def draw_sheet(
     record: Record,
     named: Named,

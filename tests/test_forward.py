@@ -81,7 +81,7 @@ def test_no_tensorflow_is_imported_to_classify() -> None:
     import sys
 
     code = (
-        "import sys; from arrhythmia.annotate.holter import analyse; "
+        "import sys; from arrhythmia.annotate.analysis import analyse; "
         "from arrhythmia.classifier import Classifier; "
         "from arrhythmia.records import read_excerpt; "
         "analyse(Classifier.load(), None, read_excerpt()); "

@@ -19,6 +19,7 @@ from arrhythmia.signals import (
     check_lead,
     fill_gaps,
     filtered_lead,
+    filtered_part,
     resample,
     resampling_ratio,
 )
@@ -242,3 +243,20 @@ def test_centres_are_in_order_whatever_the_marks() -> None:
     centers = center_qrs(rng.normal(size=1000), FS, marks, SETTINGS.search)
     assert (np.diff(centers) >= 0).all()
     assert np.abs(centers - marks).max() <= SETTINGS.search * FS + 1
+
+
+def test_a_part_is_filtered_as_in_the_whole(tmp_path: Path, make_record: MakeRecord) -> None:
+    record = read_record(make_record(tmp_path, seconds=90))
+    settings = BeatSettings()
+    whole = filtered_lead(record.lead("V1"), settings)
+    for start, end in ((0.0, 5.0), (40.0, 47.0), (85.0, 1000.0)):
+        times, values = filtered_part(record, "V1", settings, start, end)
+        part = slice(round(start * record.fs), round(end * record.fs))
+        np.testing.assert_allclose(values, whole[part], atol=0.01)
+        np.testing.assert_allclose(times[[0]], start)
+
+
+def test_a_part_that_is_flat_is_nan(tmp_path: Path, make_record: MakeRecord) -> None:
+    record = read_record(make_record(tmp_path, seconds=60))
+    record.signals[: 30 * 360] = 0.0
+    assert np.isnan(filtered_part(record, "V1", BeatSettings(), 0.0, 5.0)[1]).all()

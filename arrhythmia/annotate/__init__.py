@@ -9,23 +9,30 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from arrhythmia.annotate.holter import UNKNOWN, Analysis, analyse, beat_table, summary
+from arrhythmia.annotate.analysis import Analysis, analyse
+from arrhythmia.annotate.holter import UNKNOWN, beat_table, summary
 from arrhythmia.annotate.wfdb_file import ANNOTATOR, write_annotation
 from arrhythmia.classifier import Classifier
-from arrhythmia.errors import InputError
-from arrhythmia.files import whole_file
+from arrhythmia.errors import InputError, one_line
+from arrhythmia.files import read_json, whole_file
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.model_settings import model_digest, read_settings
 from arrhythmia.naming import Decisions, check_outputs, decisions_file
 from arrhythmia.records import Hints, Record, read_record
+from arrhythmia.stopping import in_processes
 from arrhythmia.trust.confidence import Confidence, is_calibrated
 from arrhythmia.which_model import choose_model
+
+TABLE, REPORT, SUMMARY = "beats.csv", "pdf", "json"
+SUFFIXES = (ANNOTATOR, TABLE, REPORT, SUMMARY)
+"""Of the files of a recording, in the order in which they are written."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +115,13 @@ def annotate(
         raise InputError(f"no folder '{options.decisions}': give that of the reader's decisions")
     _check_outputs(names, options)
     if jobs > 1 and len(names) > 1:
-        from loky import get_reusable_executor
-
-        executor = get_reusable_executor(max_workers=min(jobs, len(names)))
-        yield from executor.map(annotate_one, map(str, names), [options] * len(names))
+        calls = [(str(name), options) for name in names]
+        try:
+            yield from in_processes(min(jobs, len(names)), annotate_one, calls)
+        except BrokenProcessPool:
+            raise InputError(
+                "a process was ended from outside, for want of memory as a rule: give fewer --jobs"
+            ) from None
     else:
         for name in names:
             yield annotate_one(str(name), options)
@@ -122,7 +132,11 @@ def annotate_one(name: str, options: Options) -> Annotated:
     try:
         return _annotate(name, options)
     except InputError as error:
-        return Annotated(name, None, {}, error=" ".join(str(error).split()))
+        return Annotated(name, None, {}, error=str(error))
+    except MemoryError:
+        return Annotated(name, None, {}, error="there is not enough memory for it")
+    except OSError as error:
+        return Annotated(name, None, {}, error=one_line(str(error)))
 
 
 def _annotate(name: str, options: Options) -> Annotated:
@@ -141,7 +155,8 @@ def _annotate(name: str, options: Options) -> Annotated:
     analysis = analyse(classifier, confidence, record, options.lead, options.source, reader)
     notes = (*model_notes, *record.notes, *analysis.beats.notes, *reader.notes(analysis.beats))
     facts = summary(analysis, notes) | {"model": folder.name, "key": key}
-    _write(place, analysis, facts, options.report)
+    for suffix in _suffixes(options):
+        write_file(place.with_name(f"{record.name}.{suffix}"), suffix, analysis, facts)
     classes = analysis.classes[analysis.assessable]
     counts = {c: int(np.sum(classes == c)) for c in BEAT_CLASSES if (classes == c).any()}
     notes += tuple(analysis.warnings)
@@ -149,18 +164,32 @@ def _annotate(name: str, options: Options) -> Annotated:
     return Annotated(name, file, counts, int(analysis.by_reader.sum()), notes)
 
 
-def _write(place: Path, analysis: Analysis, facts: dict, report: bool) -> None:
-    """All files of a recording; the summary, which says that it is done, is the last."""
-    name = analysis.record.name
-    write_annotation(place.with_name(f"{name}.{ANNOTATOR}"), analysis, facts["model"])
-    with whole_file(place.with_name(f"{name}.beats.csv")) as part:
-        beat_table(analysis).to_csv(part, index=False, lineterminator="\n", float_format="%.5g")
-    if report:
+def write_file(file: Path, suffix: str, analysis: Analysis, facts: dict) -> None:
+    """Write one of the files of a recording, whole or not at all.
+
+    Parameters
+    ----------
+    file : Path
+    suffix : str
+        Which of them: one of `SUFFIXES`.
+    analysis : Analysis
+    facts : dict
+        As `arrhythmia.annotate.holter.summary` gives them, and ``model``.
+    """
+    if suffix == ANNOTATOR:
+        write_annotation(file, analysis, facts["model"])
+    elif suffix == REPORT:
         from arrhythmia.annotate.report import write_report
 
-        write_report(place.with_name(f"{name}.pdf"), analysis, facts)
-    with whole_file(place.with_name(f"{name}.json")) as part:
-        part.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        write_report(file, analysis, facts)
+    else:
+        with whole_file(file) as part:
+            if suffix == TABLE:
+                table = beat_table(analysis)
+                table.to_csv(part, index=False, lineterminator="\n", float_format="%.5g")
+            else:
+                text = json.dumps(facts, indent=1, allow_nan=False)
+                part.write_text(text + "\n", encoding="utf-8")
 
 
 @lru_cache(maxsize=2)
@@ -206,7 +235,8 @@ def _key(record: Record, folder: Path, options: Options, reader: Decisions) -> s
 
 
 def _suffixes(options: Options) -> list[str]:
-    return [ANNOTATOR, "beats.csv", "json", *(["pdf"] if options.report else [])]
+    """The summary, which says that it is done, is the last."""
+    return [suffix for suffix in SUFFIXES if suffix != REPORT or options.report]
 
 
 def _done_before(place: Path, key: str, options: Options) -> dict[str, int] | None:
@@ -214,7 +244,7 @@ def _done_before(place: Path, key: str, options: Options) -> dict[str, int] | No
     suffixes = _suffixes(options)
     file = place.with_name(f"{place.name}.json")
     try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
+        facts = read_json(file)
     except (OSError, ValueError):
         return None
     there = all(place.with_name(f"{place.name}.{suffix}").is_file() for suffix in suffixes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
@@ -12,18 +12,13 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import find_objects, label
 
-from arrhythmia.beats import Beats
-from arrhythmia.classifier import Classifier
+from arrhythmia.annotate.analysis import Analysis
 from arrhythmia.drawing import clock
 from arrhythmia.labels import BEAT_CLASSES
-from arrhythmia.naming import Decisions
-from arrhythmia.predictions import Assessment, record_table
-from arrhythmia.records import Record
+from arrhythmia.predictions import record_table
 from arrhythmia.rhythm import PAUSE, Event
-from arrhythmia.signals import BeatSettings
-from arrhythmia.trust.confidence import Confidence
-from arrhythmia.trust.events import events_of_record, invalid_before
-from arrhythmia.trust.quality import PACED, PROBLEMS, find_problems_of_record
+from arrhythmia.trust import events
+from arrhythmia.trust.quality import PROBLEMS
 
 UNKNOWN: Final = "?"
 """Class of a beat that cannot be assessed."""
@@ -34,114 +29,6 @@ IN_NEED: Final = 10
 """Beats named that most need a look."""
 RUN: Final = 3
 """So many ectopic beats in a row are a run; two are a couplet."""
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """A record classified, judged and searched for rhythms.
-
-    Parameters
-    ----------
-    record : Record
-    beats : Beats
-    settings : BeatSettings
-    probabilities : ndarray of float, shape (beats, 5)
-    classes : ndarray of str, shape (beats,)
-        Given by the model or by a reader.
-    by_reader : ndarray of bool, shape (beats,)
-        Which beats a reader named.
-    assessment : Assessment or None
-        None where the model is not calibrated.
-    problems : ndarray of int, shape (beats,)
-        Place in `arrhythmia.trust.quality.PROBLEMS`.
-    events : list of Event
-    warnings : list of str
-        What of the whole record the user should know.
-    """
-
-    record: Record
-    beats: Beats
-    settings: BeatSettings
-    probabilities: np.ndarray
-    classes: np.ndarray
-    by_reader: np.ndarray
-    assessment: Assessment | None
-    problems: np.ndarray
-    events: list[Event]
-    warnings: list[str] = field(default_factory=list)
-
-    @property
-    def assessable(self) -> np.ndarray:
-        """Which beats can be assessed, ndarray of bool, shape (beats,)."""
-        return self.problems == 0
-
-    @property
-    def paced(self) -> bool:
-        """Whether the heart is paced."""
-        return bool((self.problems == PACED).any())
-
-    @property
-    def stretches(self) -> list[tuple[int, int, str]]:
-        """First and last beat, and reason, of every stretch that cannot be assessed."""
-        found = []
-        for (part,) in find_objects(label(~self.assessable)[0]):
-            reasons = np.bincount(self.problems[part], minlength=len(PROBLEMS))
-            found.append((part.start, part.stop - 1, PROBLEMS[int(reasons.argmax())]))
-        return found
-
-
-def analyse(
-    classifier: Classifier,
-    confidence: Confidence | None,
-    record: Record,
-    lead: str | None = None,
-    source: str | None = None,
-    reader: Decisions | None = None,
-) -> Analysis:
-    """Find, classify and judge the beats of a record.
-
-    Parameters
-    ----------
-    classifier : Classifier
-    confidence : Confidence or None
-        Of the same model.
-    record : Record
-    lead : str, optional
-        Name of the only lead to read.
-    source : str, optional
-        ``"atr"`` or ``"detect"``.
-    reader : Decisions, optional
-        What a reader decided of the record's templates.
-
-    Raises
-    ------
-    InputError
-        If the record cannot be used.
-    """
-    beats = classifier.find_beats(record, lead, source)
-    settings = classifier.settings.beats
-    probabilities = classifier.probabilities(beats)
-    called = np.array(BEAT_CLASSES)[probabilities.argmax(axis=1)]
-    classes, by_reader = (reader or Decisions()).classes(beats, called)
-    problems, assessment = find_problems_of_record(record, beats, settings), None
-    if confidence is not None:
-        assessment = confidence.assess(
-            classifier, record, beats, probabilities=probabilities, problems=problems
-        )
-    numbers = np.array([BEAT_CLASSES.index(c) for c in classes])
-    events = events_of_record(record, beats, numbers, settings, problems)
-    warnings = []
-    if (problems == PACED).any():
-        warnings.append(f"record {record.name}: a paced heart, which is not assessed")
-    elif (problems != 0).mean() > 0.5:
-        share = 100 * (problems != 0).mean()
-        warnings.append(
-            f"record {record.name}: {share:.0f} % of what was taken for beats cannot be assessed"
-        )
-    return Analysis(
-        record, beats, settings, probabilities, classes, by_reader, assessment, problems, events,
-        warnings,
-    )  # fmt: skip
 
 
 def beat_table(analysis: Analysis) -> pd.DataFrame:
@@ -166,20 +53,12 @@ def beat_table(analysis: Analysis) -> pd.DataFrame:
     table.insert(2, "clock", shown)
     table["by"] = np.where(analysis.by_reader, "reader", "model")
     table["quality"] = [PROBLEMS[problem] for problem in analysis.problems]
-    missing = _missing(analysis)
-    table.loc[missing, "rr_pre"] = np.nan
-    table.loc[np.append(missing[1:], False), "rr_post"] = np.nan
-    if len(table):
-        table.loc[0, "rr_pre"] = np.nan
-        table.loc[len(table) - 1, "rr_post"] = np.nan
+    table["rr_pre"] = known_rr(analysis)
+    table["rr_post"] = table["rr_pre"].shift(-1)
+    if analysis.assessment is not None:  # what the model says is not the reader's
+        table.loc[analysis.by_reader, ["set90", "set95", "reason"]] = ""
+        table.loc[analysis.by_reader, "refer"] = 0
     return table
-
-
-def _missing(analysis: Analysis) -> np.ndarray:
-    """Before which beats signal is missing in all leads."""
-    record, beats = analysis.record, analysis.beats
-    leads = [record.lead(lead.lead) for lead in beats.in_leads]
-    return np.all([invalid_before(lead, beats.sample) for lead in leads], axis=0)
 
 
 def summary(analysis: Analysis, notes: Sequence[str] = ()) -> dict:
@@ -251,9 +130,8 @@ def _event(event: Event) -> dict:
 def known_rr(analysis: Analysis) -> np.ndarray:
     """RR interval before each beat in seconds; NaN over gaps and what cannot be assessed."""
     readable = analysis.assessable
-    rr = np.where(readable & np.append(False, readable[:-1]), analysis.beats.rr_pre, np.nan)
-    rr[_missing(analysis)] = np.nan
-    return rr
+    rr = events.known_rr(analysis.beats, analysis.record.fs, analysis.between)
+    return np.where(readable & np.append(False, readable[:-1]), rr, np.nan)
 
 
 def _rates(analysis: Analysis) -> dict | None:
@@ -262,7 +140,7 @@ def _rates(analysis: Analysis) -> dict | None:
     known = np.flatnonzero(np.isfinite(rr))
     if not len(known):
         return None
-    around = pd.Series(rr[known]).rolling(RATE_BEATS, center=True, min_periods=1).median()
+    around = pd.Series(rr[known]).rolling(RATE_BEATS, center=True, min_periods=1).mean()
     rates = 60 / around.to_numpy()
     low, high = int(rates.argmin()), int(rates.argmax())
     return {
@@ -274,21 +152,54 @@ def _rates(analysis: Analysis) -> dict | None:
     }
 
 
-def _burden(analysis: Analysis, names: tuple[str, ...], total: int, hours: float) -> dict:
-    """Ectopic beats of a kind: number, burden, couplets, runs."""
+@dataclass(frozen=True)
+class EctopicRun:
+    """Ectopic beats in a row, with no signal missing between them.
+
+    Parameters
+    ----------
+    first, beats : int
+        The first of them, and how many they are.
+    start_s, end_s : float
+        Seconds from the start of the record.
+    rate : float
+        Beats per minute; NaN of a single beat.
+    """
+
+    first: int
+    beats: int
+    start_s: float
+    end_s: float
+    rate: float
+
+
+def ectopic_runs(analysis: Analysis, names: Sequence[str]) -> list[EctopicRun]:
+    """Single ectopic beats, couplets and runs, in order of time.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    names : sequence of str
+        Their classes.
+    """
     ectopic = np.isin(analysis.classes, names) & analysis.assessable
-    missing, count = _missing(analysis), int(ectopic.sum())
-    sizes, runs = [], []
+    missing, centers, runs = analysis.between.missing, analysis.beats.centers, []
     for (part,) in find_objects(label(ectopic)[0]):
         cuts = [part.start, *(np.flatnonzero(missing[part.start + 1 : part.stop]) + part.start + 1),
                 part.stop]  # fmt: skip
         for first, stop in zip(cuts[:-1], cuts[1:], strict=True):
-            sizes.append(int(stop - first))
-            if stop - first >= RUN:
-                length = float(analysis.beats.centers[stop - 1] - analysis.beats.centers[first])
-                rate = 60 * (stop - first - 1) / length if length else float("nan")
-                runs.append((int(stop - first), round(rate, 1), round(
-                    float(analysis.beats.centers[first]), 2)))  # fmt: skip
+            start, end = float(centers[first]), float(centers[stop - 1])
+            rate = round(60 * (stop - first - 1) / (end - start), 1) if end > start else np.nan
+            runs.append(EctopicRun(int(first), int(stop - first), round(start, 2), end, rate))
+    return runs
+
+
+def _burden(analysis: Analysis, names: tuple[str, ...], total: int, hours: float) -> dict:
+    """Ectopic beats of a kind: number, burden, couplets, runs."""
+    ectopic = np.isin(analysis.classes, names) & analysis.assessable
+    found, count = ectopic_runs(analysis, names), int(ectopic.sum())
+    sizes = [run.beats for run in found]
+    runs = [(run.beats, run.rate, run.start_s) for run in found if run.beats >= RUN]
     facts = {
         "beats": count,
         "percent": round(100 * count / total, 3) if total else None,
@@ -305,17 +216,19 @@ def _burden(analysis: Analysis, names: tuple[str, ...], total: int, hours: float
 
 
 def _in_need(analysis: Analysis) -> list[dict]:
-    """Beats that most need a look: the least sure of those that can be assessed."""
-    sure = analysis.probabilities.max(axis=1)
-    order = [int(i) for i in np.argsort(sure, kind="stable") if analysis.assessable[i]][:IN_NEED]
-    reasons = analysis.assessment.reasons if analysis.assessment is not None else None
+    """Beats that most need a look: the least sure of those referred and not named by a reader."""
+    sure, assessment = analysis.probabilities.max(axis=1), analysis.assessment
+    wanted = analysis.assessable & ~analysis.by_reader
+    if assessment is not None:
+        wanted &= assessment.refer
+    order = [int(i) for i in np.argsort(sure, kind="stable") if wanted[i]][:IN_NEED]
     return [
         {
             "beat": i,
             "time_s": round(float(analysis.beats.sample[i] / analysis.record.fs), 3),
             "class": str(analysis.classes[i]),
             "probability": round(float(sure[i]), 3),
-            "reason": reasons[i] if reasons else "",
+            "reason": assessment.reasons[i] if assessment is not None else "",
         }
         for i in order
     ]

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from arrhythmia.annotate.holter import NOTICE, UNKNOWN, Analysis, known_rr
-from arrhythmia.drawing import CLASS_COLORS, clock, ecg_paper, fits_paper
+from arrhythmia.annotate.analysis import Analysis
+from arrhythmia.annotate.holter import NOTICE, UNKNOWN, known_rr
+from arrhythmia.drawing import CLASS_COLORS, clock, ecg_paper, fits_paper, names_as_they_are
 from arrhythmia.files import whole_file
 from arrhythmia.rhythm import FIBRILLATION, NO_BEATS, PAUSE, SVT, VT
-from arrhythmia.signals import filtered_lead
+from arrhythmia.signals import filtered_part
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,6 +40,7 @@ LINE: Final = 92
 """Characters."""
 
 
+@names_as_they_are()
 def write_report(file: Path, analysis: Analysis, facts: dict) -> None:
     """Write the report, whole or not at all.
 
@@ -100,7 +102,7 @@ def summary_lines(facts: dict) -> list[str]:
         lines.append(
             f"Heart rate: mean {rate['mean']:.0f}/min, lowest {rate['lowest']:.0f}/min at "
             f"{clock(rate['lowest_at_s'], 0)}, highest {rate['highest']:.0f}/min at "
-            f"{clock(rate['highest_at_s'], 0)} (medians of 9 beats)"
+            f"{clock(rate['highest_at_s'], 0)} (over 9 beats)"
         )
     for name in ("ventricular", "supraventricular"):
         lines.append(_burden_line(name, facts[name]))
@@ -188,15 +190,15 @@ def strips_of(analysis: Analysis) -> Iterator[tuple[float, str]]:
         lasts = "" if kind == PAUSE else f", {event.seconds:.1f} s"
         yield middle, f"{name}{beats}{rate}{lasts}, from {clock(event.start_s, 1)}"
         yielded += 1
-    sure = analysis.probabilities.max(axis=1)
+    sure = np.where(analysis.by_reader, np.nan, analysis.probabilities.max(axis=1))
     for name, noun in NOUNS.items():
-        places = np.flatnonzero((analysis.classes == name) & analysis.assessable)
+        places = np.flatnonzero((analysis.classes == name) & analysis.assessable & (sure >= 0))
         if len(places) and yielded < STRIPS:
             place = places[sure[places].argmax()]
             seconds = float(analysis.beats.centers[place])
             yield seconds, f"{noun} at {clock(seconds, 1)}, p {min(sure[place], 0.99):.2f}"
             yielded += 1
-    readable = np.flatnonzero(analysis.assessable)
+    readable = np.flatnonzero(analysis.assessable & (sure >= 0))
     if len(readable) and yielded < STRIPS:
         place = readable[sure[readable].argmin()]
         seconds = float(analysis.beats.centers[place])
@@ -224,15 +226,15 @@ def plot_strip(analysis: Analysis, center: float, ax: Axes) -> Axes:
     """Seven seconds on ECG paper, the first two leads, a letter above every beat."""
     record = analysis.record
     start = float(np.clip(center - STRIP_S / 2, 0, max(record.seconds - STRIP_S, 0)))
-    part = slice(int(start * record.fs), int((start + STRIP_S) * record.fs) + 1)
     offset, low, high, units = 0.0, 0.0, 0.0, "mV"
     for number, one in enumerate(analysis.beats.in_leads[:2]):
         lead = record.lead(one.lead)
-        trace = filtered_lead(lead, analysis.settings)[part] * (lead.millivolts or 1.0)
+        seconds, trace = filtered_part(
+            record, one.lead, analysis.settings, start, start + STRIP_S + 1 / record.fs
+        )
         units = lead.units if lead.millivolts is None else "mV"
         span = float(np.ptp(trace))
         offset = low - 0.15 * max(span, 0.5) - float(trace.max()) if number else 0.0
-        seconds = (part.start + np.arange(len(trace))) / record.fs
         ax.plot(seconds, trace + offset, "k", lw=0.8, zorder=5)
         ax.annotate(one.lead, (start, float(np.median(trace)) + offset), (2, 8),
                     textcoords="offset points", fontsize=7, zorder=6)  # fmt: skip

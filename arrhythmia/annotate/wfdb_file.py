@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from arrhythmia.annotate.holter import Analysis
+from arrhythmia.annotate.analysis import Analysis
 from arrhythmia.files import whole_file
 from arrhythmia.naming import READER
 

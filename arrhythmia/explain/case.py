@@ -9,9 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from arrhythmia.beats import Beats
-from arrhythmia.classifier import Decision
+from arrhythmia.decision import Decision
 from arrhythmia.drawing import clock
-from arrhythmia.explain import wording
+from arrhythmia.explain import vocabulary, wording
 from arrhythmia.explain.explanation import Explanation
 from arrhythmia.explain.reasons import Reasons
 from arrhythmia.labels import BEAT_CLASSES
@@ -19,7 +19,6 @@ from arrhythmia.predictions import SET_CLASSES, Assessment
 from arrhythmia.records import Lead, Record
 from arrhythmia.signals import BeatSettings, filtered_lead
 from arrhythmia.templates import FEWEST_BEATS, Template
-from arrhythmia.trust.events import invalid_before
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,8 @@ class Case:
         The one in question, from 0.
     settings : BeatSettings
         With which the beats were made.
+    rr : ndarray of float, shape (beats,)
+        RR interval before each beat in seconds; NaN where it is not known.
     probabilities : ndarray of float, shape (beats, 5)
         In the order of `arrhythmia.labels.BEAT_CLASSES`; NaN for beats farther than
         `arrhythmia.explain.gather.NEAR_S`.
@@ -60,6 +61,7 @@ class Case:
     beats: Beats
     beat: int
     settings: BeatSettings
+    rr: np.ndarray
     probabilities: np.ndarray
     decision: Decision
     assessment: Assessment | None
@@ -161,16 +163,6 @@ class Case:
         """R peak of the beat in seconds."""
         return float(self.r_peaks[self.beat])
 
-    @cached_property
-    def rr(self) -> np.ndarray:
-        """RR interval before each beat in seconds, shape (beats,).
-
-        NaN for the first beat, and where invalid samples may hide a beat.
-        """
-        missing = invalid_before(self.lead, self.beats.sample)[1:]
-        rr = np.diff(self.beats.sample) / self.record.fs
-        return np.concatenate([[np.nan], np.where(missing, np.nan, rr)])
-
     @property
     def rr_before(self) -> float | None:
         """RR interval before the beat in seconds; None where there is none."""
@@ -252,14 +244,18 @@ class Case:
         """What was measured of the beat, in a sentence."""
         if not self.assessable:
             return wording.no_class(self.refer_reason)
-        return wording.sentence(self.reasons)
+        reasons = self.reasons
+        return vocabulary.sentence(reasons.target_class, self.called, reasons.measured)
 
     @property
     def sentences(self) -> list[str]:
         """Reasons in words, a line each, the most important first."""
         if not self.assessable:
             return [self.sentence]
-        evidence = wording.evidence_line(self.explanation, self.lead_named)
+        if self.called == self.target_class == "N":  # its evidence is that nothing is there
+            evidence = vocabulary.checked_words(self.reasons.measured)
+        else:
+            evidence = wording.evidence_line(self.explanation, self.lead_named)
         what_if = wording.what_if_line(self.reasons, self.lead_named)
         lines = [self.sentence, self.alike, self.in_leads, evidence, what_if]
         return [line for line in lines if line]
@@ -280,8 +276,10 @@ class Case:
         if self.template is None:
             return wording.ALONE if len(self.beats) < FEWEST_BEATS else ""
         own = float(self.decision.by_itself[self.beat].max())
+        mean = self.beats.segments[self.template.beats].mean(axis=0)
+        alike = float(np.corrcoef(self.beats.segments[self.beat], mean)[0, 1])
         words = wording.template_words(
-            len(self.template), self.called_like_it, self.called, self.by_itself, own
+            len(self.template), self.called_like_it, self.called, self.by_itself, own, alike
         )
         before = self.decision.before
         if before is not None:

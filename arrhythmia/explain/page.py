@@ -15,26 +15,27 @@ import numpy as np
 
 from arrhythmia.drawing import CLASS_COLORS, MV_PER_SECOND, clock
 from arrhythmia.explain.case import Case
-from arrhythmia.explain.explanation import METHOD_NAMES, PARTS, Explanation
-from arrhythmia.explain.figure import heat_colors
+from arrhythmia.explain.explanation import PARTS, Explanation
+from arrhythmia.explain.method_names import METHOD_NAMES
 from arrhythmia.explain.page_figures import (
-    SHOWN_S,
-    around,
     bars_figure,
     ecg_figure,
+    heat_dots,
+    heat_scale,
     on_paper,
     plain,
     tachogram,
 )
 from arrhythmia.explain.reasons import Reasons
+from arrhythmia.explain.vocabulary import sentence
 from arrhythmia.explain.waves import WAVES
 from arrhythmia.explain.wording import (
     DISCLAIMER,
     RR_NAMES,
     empty_words,
     evidence_words,
+    part_name,
     rr_values,
-    sentence,
     what_if,
     what_if_title,
 )
@@ -44,8 +45,6 @@ from arrhythmia.rr import irregularity
 from arrhythmia.sequences import beat_ratios
 
 TEMPLATE = Path(__file__).with_name("page.html")
-DOT_MM = 0.12
-"""Heat is drawn as dots so far apart along the trace, in millimetres of ECG paper."""
 
 
 def write_page(path: str | Path, case: Case) -> None:
@@ -105,7 +104,7 @@ def page_data(case: Case) -> dict:
         "confidence": [*case.trust, *(filter(None, said) if case.assessable else ())],
         "notes": list(case.notes),
         "disclaimer": DISCLAIMER,
-        "parts": list(PARTS),
+        "parts": [part_name(part, explanation.waves) for part in PARTS],
         "waves": [WAVES[i] for i in explanation.waves.of_samples(len(explanation.samples))],
         "what_if_title": what_if_title(case.lead_named),
         "reasons": {c: _reasons(case, r) for c, r in case.reasons_for.items()},
@@ -123,8 +122,8 @@ def page_data(case: Case) -> dict:
         "at": case.seconds,
         "segment": {"start": case.segment_start, "fs": case.beats.fs},
         "mv_per_second": MV_PER_SECOND if on_paper(case) else None,
-        "heat": _heat_scale(),
-        "dots": _dots(case),
+        "heat": heat_scale(),
+        "dots": heat_dots(case),
     }
 
 
@@ -137,7 +136,8 @@ def _probabilities(case: Case) -> dict[str, float]:
 def _reasons(case: Case, reasons: Reasons) -> dict:
     if not case.assessable:
         return {"sentence": case.sentence, "what_if": []}
-    return {"sentence": sentence(reasons), "what_if": what_if(reasons)}
+    said = sentence(reasons.target_class, reasons.called, reasons.measured)
+    return {"sentence": said, "what_if": what_if(reasons)}
 
 
 def _evidence(explanation: Explanation) -> dict:
@@ -170,24 +170,3 @@ def _neighbour(case: Case, step: int) -> str:
     place = case.beat + step
     letter = case.letter(place) if 0 <= place < len(case.beats) else ""
     return f"{step:+d}".replace("-", "−") + (f" ({letter})" if letter else "")
-
-
-def _heat_scale() -> list[list]:
-    from matplotlib.colors import to_hex
-
-    return [[step / 8, to_hex(heat_colors()(step / 8))] for step in range(9)]
-
-
-def _dots(case: Case) -> dict:
-    """Places along the trace inside the segment, evenly spaced on paper: x, y, in the segment."""
-    start, fs = case.segment_start, case.beats.fs
-    times = np.arange(len(case.filtered)) / case.record.fs
-    first, last = np.searchsorted(times, [start, start + (case.settings.length - 1) / fs])
-    times, values = times[first:last], case.filtered[first:last]
-    near = case.filtered[slice(*around(case, SHOWN_S))]
-    tall = 10.0 if on_paper(case) else 20 / max(float(np.ptp(near)), 1e-9)
-    steps = np.hypot(np.diff(times) * 25, np.diff(values) * tall)
-    way = np.concatenate([[0.0], np.cumsum(steps)])
-    even = np.arange(0, way[-1], DOT_MM)
-    x, y = np.interp(even, way, times), np.interp(even, way, values)
-    return {"x": plain(x), "y": plain(y, 5), "place": plain((x - start) * fs, 5)}

@@ -40,6 +40,8 @@ RHYTHM_REACH_S = 30.0
 """The tachogram goes this far to each side."""
 SHORTEST_RHYTHM_S = 10.0
 """Of a record so short the tachogram shows this much."""
+DOT_MM = 0.12
+"""Heat is drawn as dots so far apart along the trace, in millimetres of ECG paper."""
 FINEST_HZ = 500.0
 """A filtered ECG needs no more points than this."""
 FONT = "system-ui, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
@@ -47,12 +49,19 @@ INK = "#333333"
 HOVER = {"bgcolor": "white", "font": {"size": 13, "color": "black", "family": FONT}}
 
 
-def ecg_figure(case: Case) -> Figure:
-    """ECG paper with the trace, the waves and the classes; the heat is filled in by the page."""
+def ecg_figure(case: Case, reach: float = REACH_S) -> Figure:
+    """ECG paper with the trace, the waves and the classes; the heat is filled in by the page.
+
+    Parameters
+    ----------
+    case : Case
+    reach : float
+        Seconds to each side of the beat.
+    """
     import plotly.graph_objects as go
 
     fs, center = case.record.fs, case.seconds
-    first, last = around(case, REACH_S)
+    first, last = around(case, reach)
     part = slice(first, last, max(round(fs / FINEST_HZ), 1))
     times = np.arange(len(case.filtered))[part] / fs
     filtered, raw = case.filtered[part], case.recorded[part]
@@ -82,7 +91,7 @@ def ecg_figure(case: Case) -> Figure:
         margin={"l": 52, "r": 12, "t": 72, "b": 44}, plot_bgcolor=PAPER, paper_bgcolor="white",
         showlegend=False, dragmode="pan", hovermode="closest", hoverdistance=40,
         hoverlabel=HOVER,
-        annotations=_letters(case) + (_wave_names(case) if case.assessable else []),
+        annotations=_letters(case, reach) + (_wave_names(case) if case.assessable else []),
         shapes=_wave_edges(case) if case.assessable else [],
     )  # fmt: skip
     ruled = {"gridcolor": BOLD_LINE, "gridwidth": 1, "zeroline": False, "tick0": 0,
@@ -108,10 +117,10 @@ def ecg_figure(case: Case) -> Figure:
     return figure
 
 
-def _letters(case: Case) -> list[dict]:
+def _letters(case: Case, reach: float) -> list[dict]:
     """Classes above the R peaks; the reference in brackets where it says otherwise."""
     letters = []
-    for i in np.flatnonzero(np.abs(case.r_peaks - case.seconds) <= REACH_S):
+    for i in np.flatnonzero(np.abs(case.r_peaks - case.seconds) <= reach):
         name, symbol = case.letter(i), str(case.beats.symbol[i])
         text = f"<b>{name}</b>"
         if symbol and SYMBOL_CLASS.get(symbol, "") != name:
@@ -270,3 +279,27 @@ def around(case: Case, reach: float) -> tuple[int, int]:
     fs = case.record.fs
     first = max(int((case.seconds - reach) * fs), 0)
     return first, min(int(np.ceil((case.seconds + reach) * fs)) + 1, len(case.filtered))
+
+
+def heat_scale() -> list[list]:
+    """Colours of evidence from none to the strongest, as plotly takes them."""
+    from matplotlib.colors import to_hex
+
+    from arrhythmia.explain.figure import heat_colors
+
+    return [[step / 8, to_hex(heat_colors()(step / 8))] for step in range(9)]
+
+
+def heat_dots(case: Case) -> dict:
+    """Places along the trace inside the segment, evenly spaced on paper: x, y, in the segment."""
+    start, fs = case.segment_start, case.beats.fs
+    times = np.arange(len(case.filtered)) / case.record.fs
+    first, last = np.searchsorted(times, [start, start + (case.settings.length - 1) / fs])
+    times, values = times[first:last], case.filtered[first:last]
+    near = case.filtered[slice(*around(case, SHOWN_S))]
+    tall = 10.0 if on_paper(case) else 20 / max(float(np.ptp(near)), 1e-9)
+    steps = np.hypot(np.diff(times) * 25, np.diff(values) * tall)
+    way = np.concatenate([[0.0], np.cumsum(steps)])
+    even = np.arange(0, way[-1], DOT_MM)
+    x, y = np.interp(even, way, times), np.interp(even, way, values)
+    return {"x": plain(x), "y": plain(y, 5), "place": plain((x - start) * fs, 5)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,12 +18,28 @@ HIDDEN_S = 0.2
 """An RR interval with more invalid samples than this may hide a beat."""
 
 
+class Between(NamedTuple):
+    """What the signal is like before each beat, whatever the classes of the beats are.
+
+    Parameters
+    ----------
+    active : ndarray of bool, shape (beats,)
+        `arrhythmia.rhythm.active_before` in every lead that can be filtered.
+    missing : ndarray of bool, shape (beats,)
+        `invalid_before` in every lead.
+    """
+
+    active: np.ndarray
+    missing: np.ndarray
+
+
 def events_of_record(
     record: Record,
     beats: Beats,
     called: np.ndarray,
     settings: BeatSettings,
     problems: np.ndarray | None = None,
+    between: Between | None = None,
 ) -> list[Event]:
     """Stretches of rhythms of a record, of noise and of pauses, in order of time.
 
@@ -39,6 +55,8 @@ def events_of_record(
         How they were cut.
     problems : ndarray of int, shape (beats,), optional
         As `arrhythmia.trust.quality.find_problems_of_record` gives them, where they are known.
+    between : Between, optional
+        As `look_between` gives it, where it is known.
 
     Returns
     -------
@@ -51,22 +69,31 @@ def events_of_record(
         first, last = (float(beats.centers[place]) for place in (0, -1))
         rate = 60 * (len(beats) - 1) / max(last - first, 1e-9)
         return [Event(PACED, 0, len(beats) - 1, first, last, rate)]
-    leads = [record.lead(lead.lead) for lead in beats.in_leads]
-    active = _active_in_all(leads, beats, settings)
-    missing = np.all([invalid_before(lead, beats.sample) for lead in leads], axis=0)
-    return find_events(beats, called, problems == 0, active, missing)
+    between = look_between(record, beats, settings) if between is None else between
+    return find_events(beats, called, problems == 0, between.active, between.missing)
 
 
-def _active_in_all(leads: Sequence[Lead], beats: Beats, settings: BeatSettings) -> np.ndarray:
-    """`active_before` in every lead that can be filtered."""
-    active = []
-    for lead in leads:
+def look_between(record: Record, beats: Beats, settings: BeatSettings) -> Between:
+    """See what the signal is like between the beats of a record.
+
+    Parameters
+    ----------
+    record : Record
+        As read.
+    beats : Beats
+        Of this record.
+    settings : BeatSettings
+        How they were cut.
+    """
+    active, missing = [], []
+    for lead in (record.lead(one.lead) for one in beats.in_leads):
+        missing.append(invalid_before(lead, beats.sample))
         try:
             signal = filtered_lead(lead, settings)
         except InputError:
             continue
         active.append(active_before(signal, lead.fs, beats.centers))
-    return np.all(active, axis=0)
+    return Between(np.all(active, axis=0), np.all(missing, axis=0))
 
 
 def invalid_before(lead: Lead, sample: np.ndarray) -> np.ndarray:
@@ -81,3 +108,23 @@ def invalid_before(lead: Lead, sample: np.ndarray) -> np.ndarray:
     invalid = np.concatenate([[0], np.cumsum(~np.isfinite(lead.signal))])
     between = np.diff(invalid[sample], prepend=invalid[sample[:1]])
     return between > HIDDEN_S * lead.fs
+
+
+def known_rr(beats: Beats, fs: float, between: Between) -> np.ndarray:
+    """RR interval before each beat in seconds, from R peak to R peak, shape (beats,).
+
+    NaN for the first beat, where signal is missing, and where the line moves on without beats that
+    could be counted.
+
+    Parameters
+    ----------
+    beats : Beats
+    fs : float
+        Of the record, in Hz.
+    between : Between
+        As `look_between` gives it.
+    """
+    rr = np.diff(beats.sample, prepend=beats.sample[:1]) / fs
+    unknown = between.missing | between.active
+    unknown[:1] = True
+    return np.where(unknown, np.nan, rr)

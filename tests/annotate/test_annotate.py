@@ -13,7 +13,9 @@ import wfdb
 from conftest import MakeRecord, error_line
 
 from arrhythmia.annotate import Annotated, Options, annotate
+from arrhythmia.annotate.analysis import analyse, decided
 from arrhythmia.classifier import Classifier
+from arrhythmia.errors import InputError
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.naming import Decisions, decisions_file
 from arrhythmia.records import read_record
@@ -192,3 +194,30 @@ def test_a_paced_heart_is_not_classified(options: Options, data_dir: Path) -> No
     symbols = read_back(one).symbol
     assert symbols.count("Q") > 2000
     assert not set(symbols) & set(BEAT_CLASSES)
+
+
+def test_a_reader_decides_without_a_new_analysis(
+    tiny_classifier: Classifier, make_record: MakeRecord, tmp_path: Path
+) -> None:
+    record = read_record(make_record(tmp_path, seconds=90))
+    steps: list[str] = []
+    analysis = analyse(tiny_classifier, None, record, told=steps.append)
+    assert len(steps) == 4
+    reader = Decisions().with_name(analysis.beats.centers[5:9], "V")
+    again = analyse(tiny_classifier, None, record, reader=reader)
+    after = decided(analysis, reader)
+    np.testing.assert_array_equal(after.classes, again.classes)
+    np.testing.assert_array_equal(after.by_reader, again.by_reader)
+    assert after.events == again.events != decided(analysis, Decisions()).events
+    np.testing.assert_array_equal(decided(after, Decisions()).classes, analysis.classes)
+
+
+def test_what_is_told_can_end_an_analysis(
+    tiny_classifier: Classifier, make_record: MakeRecord, tmp_path: Path
+) -> None:
+    def stop(step: str) -> None:
+        raise InputError(f"stopped before {step}")
+
+    record = read_record(make_record(tmp_path))
+    line = error_line(lambda: analyse(tiny_classifier, None, record, told=stop))
+    assert line == "stopped before finding beats"

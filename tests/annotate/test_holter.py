@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 from conftest import MakeRecord
 
-from arrhythmia.annotate.holter import Analysis, beat_table, summary
+from arrhythmia.annotate.analysis import Analysis
+from arrhythmia.annotate.holter import beat_table, ectopic_runs, summary
 from arrhythmia.beats import find_beats
+from arrhythmia.decision import Decision
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.leads import lead_shares
 from arrhythmia.records import Record, read_record
 from arrhythmia.signals import BeatSettings
+from arrhythmia.trust.events import look_between
 from arrhythmia.trust.quality import PACED
 
 LETTERS = "NNNVNNVVNNNVVVVNNSNNNSSSNNNFNN" * 2
@@ -31,9 +35,11 @@ def analysis_of(record: Record, problems: np.ndarray | None = None) -> Analysis:
     rows[np.arange(len(beats)), [BEAT_CLASSES.index(c) for c in LETTERS]] = 0.92
     rows[5] = [0.5, 0.4, 0.05, 0.03, 0.02]
     none = np.zeros(len(beats), dtype=int)
+    settings = BeatSettings()
+    decision = Decision(rows, rows, None, rows[None], lead_shares(beats, settings))
     return Analysis(
-        record, beats, BeatSettings(), rows, classes, none.astype(bool), None,
-        none if problems is None else problems, [],
+        record, beats, settings, decision, classes, none.astype(bool), None,
+        none if problems is None else problems, look_between(record, beats, settings), [],
     )  # fmt: skip
 
 
@@ -97,3 +103,13 @@ def test_clock_time_goes_on_from_the_start_of_the_record(record: Record, tmp_pat
     table = beat_table(analysis_of(at_night))
     assert table["clock"].iloc[-1].startswith("2024-01-06 00:00")
     assert beat_table(analysis_of(record))["clock"].iloc[0].startswith("00:00:0")
+
+
+def test_runs_end_where_signal_is_missing(record: Record) -> None:
+    analysis = analysis_of(record)
+    whole = [run.beats for run in ectopic_runs(analysis, ("V",))]
+    assert whole == [1, 2, 4] * 2
+    missing = analysis.between.missing.copy()
+    missing[LETTERS.index("VVVV") + 1] = True
+    cut = replace(analysis, between=analysis.between._replace(missing=missing))
+    assert [run.beats for run in ectopic_runs(cut, ("V",))] == [1, 2, 1, 3, 1, 2, 4]

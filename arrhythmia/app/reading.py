@@ -1,0 +1,262 @@
+"""A recording as its reader sees it: the model's analysis, and all that was decided since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from arrhythmia.annotate.analysis import Analysis, analyse, decided
+from arrhythmia.annotate.holter import UNKNOWN, summary
+from arrhythmia.classifier import DEFAULT_MODEL, OWN_MODEL
+from arrhythmia.drawing import clock
+from arrhythmia.explain.case import Case
+from arrhythmia.explain.explanation import check_beat, check_choice
+from arrhythmia.explain.gather import explain_beat
+from arrhythmia.interface import Classifier
+from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.naming import Decisions, Named, decide_anew, decisions_file, name_templates
+from arrhythmia.records import Hints, Record, read_record
+from arrhythmia.sheet import lead_segments, means_of
+from arrhythmia.which_model import choose_model
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a reader turns before an analysis.
+
+    Parameters
+    ----------
+    lead : str, optional
+        The only lead to read; by default all ECG leads are.
+    units : str, optional
+        Other units than the file says.
+    inverted : tuple of str
+        Leads whose electrodes were exchanged.
+    """
+
+    lead: str | None = None
+    units: str | None = None
+    inverted: tuple[str, ...] = ()
+
+    def of(self, record: Record) -> Record:
+        """A record with other units and with leads turned over."""
+        if self.units is not None:
+            record = replace(record, units=(self.units,) * len(record.units))
+        signs = [-1.0 if name in self.inverted else 1.0 for name in record.leads]
+        return replace(record, signals=record.signals * signs) if self.inverted else record
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A file that was read.
+
+    Parameters
+    ----------
+    record : Record
+    model : str
+        Name of the model that is used for it.
+    classifier : Classifier
+        The same.
+    decisions : Decisions
+        Those that were beside the file.
+    notes : tuple of str
+        On the choice of the model.
+    """
+
+    record: Record
+    model: str
+    classifier: Classifier
+    decisions: Decisions
+    notes: tuple[str, ...]
+
+
+def read(
+    path: str | Path,
+    hints: Hints = Hints(),  # noqa: B008, frozen
+    data_dir: str | Path | None = None,
+) -> Recording:
+    """Read a file of any supported format.
+
+    Parameters
+    ----------
+    path, data_dir
+        As `arrhythmia.records.read_record` takes them.
+    hints : Hints
+        What the file does not say.
+
+    Raises
+    ------
+    InputError
+        If it cannot be used.
+    """
+    model, notes = choose_model(path, data_dir)
+    record = read_record(path, data_dir, hints=hints)
+    decisions = Decisions.load(decisions_file(path, data_dir))
+    return Recording(record, model.name, loaded(model), decisions, notes)
+
+
+@lru_cache(maxsize=2)
+def loaded(model: Path) -> Classifier:
+    """A model, loaded once."""
+    return Classifier.load(model)
+
+
+def warm_up() -> None:
+    """Load what explanations by gradients need, which takes seconds, before they are asked for."""
+    for model in (DEFAULT_MODEL, OWN_MODEL):
+        loaded(model).trace()
+
+
+def begin(recording: Recording, settings: Settings, told: Told = lambda step: None) -> Reading:
+    """Analyse a recording.
+
+    Raises
+    ------
+    InputError
+        If it cannot be used.
+    """
+    record, classifier = settings.of(recording.record), recording.classifier
+    analysis = analyse(
+        classifier, classifier.confidence, record, settings.lead, reader=recording.decisions,
+        told=told,
+    )  # fmt: skip
+    told("drawing the templates")
+    segments = lead_segments(record, analysis.beats, analysis.settings)
+    named = name_templates(analysis.beats, analysis.decision, recording.decisions)
+    return Reading(recording, settings, recording.decisions, analysis, named, segments)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An analysis with a reader's decisions; each decision gives another one.
+
+    Parameters
+    ----------
+    recording : Recording
+    settings : Settings
+    decisions : Decisions
+    analysis : Analysis
+        After these decisions.
+    named : Named
+        The templates after these decisions.
+    segments : dict
+        See `arrhythmia.sheet.lead_segments`.
+    """
+
+    recording: Recording
+    settings: Settings
+    decisions: Decisions
+    analysis: Analysis
+    named: Named
+    segments: dict[str, np.ndarray] = field(repr=False)
+
+    # What is shown
+
+    @cached_property
+    def means(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Mean beats of the templates, see `arrhythmia.sheet.mean_beats`."""
+        return means_of(self.segments, self.named)
+
+    @cached_property
+    def facts(self) -> dict:
+        """What ``RECORD.json`` holds."""
+        notes = (
+            *self.recording.notes, *self.analysis.record.notes, *self.analysis.beats.notes,
+            *self.decisions.notes(self.analysis.beats),
+        )  # fmt: skip
+        return summary(self.analysis, notes) | {"model": self.recording.model}
+
+    @cached_property
+    def letters(self) -> np.ndarray:
+        """Class of each beat, `UNKNOWN` where it cannot be assessed, shape (beats,)."""
+        return np.where(self.analysis.assessable, self.analysis.classes, UNKNOWN)
+
+    @cached_property
+    def refer(self) -> np.ndarray:
+        """Which beats a person should look at and has not, ndarray of bool, shape (beats,)."""
+        assessment = self.analysis.assessment
+        if assessment is None:
+            return np.zeros(len(self.letters), dtype=bool)
+        return assessment.refer & self.analysis.assessable & ~self.analysis.by_reader
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Beats of each class, and those that cannot be assessed."""
+        return {c: int(np.sum(self.letters == c)) for c in (*BEAT_CLASSES, UNKNOWN)}
+
+    def explain(self, beat: int, method: str, target_class: str | None) -> Case:
+        """Why the model gives a beat its class.
+
+        Raises
+        ------
+        InputError
+            If there is no such beat, method or class.
+        """
+        analysis = self.analysis
+        return explain_beat(
+            self.recording.classifier, analysis.record, beat, beats=analysis.beats,
+            decision=analysis.decision, assessment=analysis.assessment, method=method,
+            target_class=target_class,
+        )  # fmt: skip
+
+    # What a reader decides
+
+    def after(self, decisions: Decisions) -> Reading:
+        """With other decisions instead."""
+        analysis = decided(self.analysis, decisions)
+        named = name_templates(analysis.beats, analysis.decision, decisions)
+        return replace(self, decisions=decisions, analysis=analysis, named=named)
+
+    def name(self, numbers: Sequence[int], beat_class: str) -> tuple[Reading, str]:
+        """Give templates a class; several at once are merged in it.
+
+        Returns
+        -------
+        Reading
+        str
+            What was done.
+
+        Raises
+        ------
+        InputError
+            If there is no such template or class.
+        """
+        pairs = [(number, beat_class) for number in numbers]
+        decisions = decide_anew(self.named, self.decisions, pairs, [])
+        return self.after(decisions), f"{_templates(numbers)} named {beat_class}"
+
+    def split(self, numbers: Sequence[int]) -> tuple[Reading, str]:
+        """Split templates in two each.
+
+        Raises
+        ------
+        InputError
+            If there is no such template, or it has one beat.
+        """
+        decisions = decide_anew(self.named, self.decisions, [], numbers)
+        return self.after(decisions), f"{_templates(numbers)} split"
+
+    def relabel(self, beat: int, beat_class: str) -> tuple[Reading, str]:
+        """Give one beat a class.
+
+        Raises
+        ------
+        InputError
+            If there is no such beat or class.
+        """
+        check_beat(self.analysis.beats, beat)
+        check_choice(beat_class, BEAT_CLASSES, "class")
+        center = float(self.analysis.beats.centers[beat])
+        decisions = self.decisions.with_name([center], beat_class)
+        return self.after(decisions), f"beat at {clock(center)} named {beat_class}"
+
+
+def _templates(numbers: Sequence[int]) -> str:
+    names = ", ".join(map(str, numbers))
+    return f"template{'s' if len(numbers) > 1 else ''} {names}"
