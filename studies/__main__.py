@@ -65,8 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_model(options)
     options = _study(studies, "guard", guard)
     options.add_argument("--seed", type=int, metavar="N", help="run it (default: show the stored)")
-    options.add_argument("--count", type=int, default=500, help="mutated inputs (default: 500)")
-    options.add_argument("--times", type=int, default=5, help="kills with each signal (default: 5)")
+    options.add_argument("--count", type=int, default=2000, help="inputs a seed (default: 2000)")
+    options.add_argument("--times", type=int, default=7, help="kills with each signal (default: 7)")
     _add_benchmark(studies)
     options = parser.parse_args(argv)
     if options.list:
