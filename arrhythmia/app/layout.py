@@ -129,7 +129,9 @@ def _overview() -> html.Section:
         [
             html.H2("Whole recording"),
             html.Div(
-                dcc.Graph("overview-figure", EMPTY, config=GRAPH, style={"height": 230}),
+                dcc.Graph(
+                    "overview-figure", figure=EMPTY, config=GRAPH, style={"height": 230}
+                ),
                 id="overview",
                 role="img", **{"aria-label": "heart rate, events and ectopic beats"},
             ),
