@@ -28,15 +28,12 @@ from arrhythmia.cli import (
     clock_seconds,
     hints_of,
     run,
+    tell_notes,
 )
-from arrhythmia.explain.choice import Place, choose_beat
-from arrhythmia.explain.explanation import DEFAULT_METHOD, METHOD_NAMES
+from arrhythmia.explain.method_names import DEFAULT_METHOD, METHOD_NAMES
 from arrhythmia.files import check_writable
 from arrhythmia.labels import BEAT_CLASSES
-from arrhythmia.model_settings import read_settings
-from arrhythmia.naming import check_outputs
 from arrhythmia.records import EXCERPT_NAME
-from arrhythmia.which_model import choose_model
 
 PROG = "predict.py"
 
@@ -49,8 +46,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def predict(options: argparse.Namespace) -> None:
     """Check the input, classify and explain one beat, write the figure, print the findings."""
+    from arrhythmia.explain.choice import Place, choose_beat
+    from arrhythmia.model_settings import read_settings
+    from arrhythmia.naming import check_outputs
+    from arrhythmia.which_model import choose_model
+
     place = Place(options.beat, options.time, options.sample)
-    name = options.file or options.record
+    name = options.record if options.file is None else options.file
     model, model_notes = choose_model(name, options.data_dir, options.model)
     settings = read_settings(model)
     choice = choose_beat(name, place, settings, options.data_dir, options.lead, hints_of(options))
@@ -80,8 +82,7 @@ def predict(options: argparse.Namespace) -> None:
 
         write_page(options.html, case)
         files["page"] = options.html
-    for note in case.notes:
-        print(f"note: {note}", file=sys.stderr)
+    tell_notes(case.notes)
     if options.json:
         print(json.dumps(as_dict(case, files), indent=2, allow_nan=False))
     else:

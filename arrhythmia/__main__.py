@@ -11,9 +11,10 @@ from pathlib import Path
 import arrhythmia.stopping  # noqa: F401 (first: Ctrl-C is quiet from now on)
 from arrhythmia.cli import PROG, Parser, add_command, add_data_dir, add_model, add_recording, run
 from arrhythmia.errors import InputError
-from arrhythmia.files import whole_folder
+from arrhythmia.files import MODELS_FOLDER, whole_folder
 from arrhythmia.mitdb import find_data_dir, require_database
 from arrhythmia.record_commands import add_record_commands
+from arrhythmia.stream_command import add_stream
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_calibrate(commands)
     add_record_commands(commands)
     _add_app(commands)
+    add_stream(commands)
     options = parser.parse_args(argv)
     return run(lambda: options.command(options), options.prog)
 
@@ -89,8 +91,6 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
 def train(options: argparse.Namespace) -> None:
     """Train on DS1, or on all records."""
     from dataclasses import replace
-
-    from arrhythmia.classifier import MODELS_FOLDER
 
     require_database(options.data_dir)
     if options.detector:

@@ -17,6 +17,7 @@ from arrhythmia.errors import InputError
 from arrhythmia.labels import class_numbers
 from arrhythmia.origin import ORIGIN, find_origin, typical_beat
 from arrhythmia.p_wave import p_wave_similarity
+from arrhythmia.polarity import looks_inverted
 from arrhythmia.r_peaks import ANNOTATED, RPeaks, locate_beats
 from arrhythmia.records import Lead, Record
 from arrhythmia.rr import mean_rr, rr_intervals
@@ -165,7 +166,18 @@ def find_beats(
         If the record cannot be used.
     """
     beats = cut_record(record, settings, lead, source)
-    return with_sinus_template(beats, settings) if len(beats) < SHORT else beats
+    beats = with_sinus_template(beats, settings) if len(beats) < SHORT else beats
+    down = [
+        one.lead
+        for one in beats.in_leads
+        if looks_inverted(one.lead, one.template_beat, one.p_wave_similarity, settings)
+    ]
+    names = " and ".join(down)
+    notes = (
+        f"lead {names} may be upside down: P wave, QRS and T wave all point down (if its "
+        f"electrodes were swapped, add --invert {' --invert '.join(down)})",
+    )
+    return replace(beats, notes=beats.notes + notes) if down else beats
 
 
 def cut_record(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,7 +12,7 @@ from scipy.special import softmax
 from arrhythmia.beats import Beats, find_beats
 from arrhythmia.decision import Decision, only
 from arrhythmia.errors import InputError
-from arrhythmia.files import CLONE, IS_CLONE, compress_archive, shipped, whole_folder
+from arrhythmia.files import DEFAULT_MODEL, compress_archive, whole_folder
 from arrhythmia.forward import Forward, input_shapes
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.leads import join_leads, lead_shares
@@ -25,15 +24,6 @@ from arrhythmia.templates import FEWEST_BEATS, find_templates, with_templates
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
-
-MODELS_FOLDER: Final = CLONE / "saved_models" if IS_CLONE else Path("saved_models")
-"""Where trained models are kept: in the clone, or where the user works."""
-
-DEFAULT_MODEL: Final = shipped("saved_models/ds1")
-"""The model to compare with the literature: trained on DS1 alone."""
-
-OWN_MODEL: Final = shipped("saved_models/all")
-"""The model for recordings of one's own, see `arrhythmia.which_model`."""
 
 RUNS_AT_ONCE: Final = 512
 """Bounds memory for day-long recordings."""
@@ -83,7 +73,7 @@ class Classifier:
             check_archive(file)
             classifier._runner = Forward.read(file)
             shapes = input_shapes(file), classifier._runner.outputs(settings.run)
-        except (KeyError, ValueError, OSError, zipfile.BadZipFile, TypeError, IndexError) as error:
+        except Exception as error:  # zipfile, zlib and h5py raise many kinds for a damaged file
             raise classifier._unreadable(error) from error
         wanted = [
             (None, settings.run, settings.beats.length, CHANNELS),

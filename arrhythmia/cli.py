@@ -6,11 +6,12 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from arrhythmia.errors import InputError, SomeFailedError, one_line
+from arrhythmia.files import DEFAULT_MODEL
 from arrhythmia.stopping import STOPPED, interruptible
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _code_of(error: BaseException, prog: str) -> int:
     if isinstance(error, InputError):
         return _fail(prog, str(error))
     if isinstance(error, SomeFailedError):
-        print(f"{prog}: {error}", file=sys.stderr)
+        print(f"{prog}: {one_line(str(error))}", file=sys.stderr)
         return 3
     if isinstance(error, MemoryError):
         return _fail(prog, "there is not enough memory: give a shorter recording")
@@ -101,6 +102,12 @@ def _drop_output() -> None:
                 stream.flush()
             except OSError:
                 os.dup2(nowhere, stream.fileno())
+
+
+def tell_notes(notes: Iterable[str]) -> None:
+    """Print what the user should know to stderr, a line each."""
+    for note in notes:
+        print(one_line(f"note: {note}"), file=sys.stderr)
 
 
 def check_display() -> None:
@@ -140,17 +147,29 @@ def add_command(commands: argparse._SubParsersAction, name: str, text: str) -> P
 
 
 def add_recording(parser: argparse.ArgumentParser) -> None:
-    """Add what tells how a recording is read: ``--lead``, ``--fs``, ``--units``, ``--data-dir``."""
+    """Add what tells how a recording is read: ``--lead``, ``--fs``, ``--data-dir`` and others."""
     parser.add_argument(
         "--lead", help="name or number of the only lead to read (default: all ECG leads)"
     )
     parser.add_argument("--fs", metavar="HZ", type=float, help="rate, where the file says none")
     parser.add_argument("--units", metavar="UNIT", help="mV, uV or V, where the file says none")
+    parser.add_argument(
+        "--invert",
+        metavar="LEAD",
+        action="append",
+        default=[],
+        help="a lead that was recorded upside down (may be given again)",
+    )
+    parser.add_argument(
+        "--follow-links",
+        action="store_true",
+        help="also read WFDB files that are links to files outside the record's folder",
+    )
     add_data_dir(parser)
 
 
 def hints_of(options: argparse.Namespace) -> Hints:
-    """What the user says of the file by ``--fs`` and ``--units``.
+    """What the user says of the file by ``--fs``, ``--units``, ``--invert``, ``--follow-links``.
 
     Raises
     ------
@@ -163,7 +182,7 @@ def hints_of(options: argparse.Namespace) -> Hints:
         raise InputError(f"--fs must be above 0, got {options.fs:g}")
     if options.units is not None and options.units not in IN_MILLIVOLTS:
         raise InputError(f"--units must be one of mV, uV, V, nV, got '{options.units}'")
-    return Hints(options.fs, options.units)
+    return Hints(options.fs, options.units, tuple(options.invert), options.follow_links)
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:
@@ -177,8 +196,6 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
 
 def add_model(parser: argparse.ArgumentParser, by_record: bool = False) -> None:
     """Add ``--model``; ``by_record`` leaves the default to `arrhythmia.which_model`."""
-    from arrhythmia.classifier import DEFAULT_MODEL
-
     parser.add_argument(
         "--model",
         metavar="DIR",

@@ -34,7 +34,7 @@ QRS_LEVELS = (0.06, 0.085)
 """The slope has left the flat stretch beside the QRS by this part of its peak at onset and end."""
 QRS_GAPS = (7, 9)
 """Flat stretches shorter than this, as at the top of a wave, do not end the QRS: samples."""
-WIDTHS_S, NOISE = (0.04, 0.25), 0.25
+WIDTHS_S, NOISE = (0.05, 0.25), 0.25
 """A QRS of another width is not stated, nor one beside which the typical slope is more than this
 part of its steepest: it is noise."""
 SAME_QRS, SAME_P, SAME_T = 0.9, 0.8, 0.6

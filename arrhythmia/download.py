@@ -16,17 +16,15 @@ import requests
 import urllib3
 from tqdm import tqdm
 
+from arrhythmia.checksums import LARGEST, read_checksums
 from arrhythmia.errors import InputError
-from arrhythmia.files import shipped, whole_file
+from arrhythmia.files import whole_file
 
 URLS: Final = {
     "mitdb": "https://physionet.org/files/mitdb/1.0.0/",
     "svdb": "https://physionet.org/files/svdb/1.0.0/",
 }
 """Database to where PhysioNet has it."""
-
-CHECKSUMS: Final = {name: shipped(name) / "SHA256SUMS.txt" for name in URLS}
-"""Database to the list of its files."""
 
 TIMEOUT_S = 30
 """Seconds without an answer after which a server counts as not reachable."""
@@ -35,9 +33,6 @@ AGAIN: Final = (
     "run the same command again: it goes on where it stopped; "
     "or take a copy on this computer with --from DIR"
 )
-
-LARGEST: Final = 4_000_000
-"""Bytes of a file: the largest of both databases have 2 million."""
 
 SLOWEST: Final = 1000
 """Bytes a second, on average, below which a server is given up after `TIMEOUT_S`."""
@@ -124,34 +119,6 @@ def download_database(
                 action = _fetch(folder, base, name, known_hash, download)
             actions[action] += 1
     return DownloadReport(folder, actions["fetched"], actions["replaced"], actions["present"])
-
-
-def read_checksums(database: str = "mitdb") -> dict[str, str]:
-    """Read the list of a database's files.
-
-    Parameters
-    ----------
-    database : str
-        A key of `URLS`.
-
-    Returns
-    -------
-    dict of str to str
-        File name to its checksum as pooch takes it, ``"sha256:..."``.
-
-    Raises
-    ------
-    InputError
-        If the list is missing or damaged.
-    """
-    file = CHECKSUMS[database]
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-        return {name: f"sha256:{digest}" for digest, name in map(str.split, lines)}
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"cannot read the checksums '{file}': get this file again from the repository"
-        ) from error
 
 
 def _fetch(folder: Path, base: str, name: str, known_hash: str, download: Download) -> str:

@@ -9,6 +9,8 @@ black-and-white printer.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +32,15 @@ INCHES_PER_SECOND = 2.0
 """About twice the size of real ECG paper, in figures made here."""
 DPI = 200
 """For files; two thousand dots across for five seconds."""
+
+
+@contextmanager
+def names_as_they_are() -> Iterator[None]:
+    """Draw names of strangers as they are: ``$`` begins no formula."""
+    import matplotlib
+
+    with matplotlib.rc_context({"text.parse_math": False}):
+        yield
 
 
 def ecg_paper(

@@ -8,14 +8,21 @@ LONGEST: Final = 300
 """Characters of a message, whatever it quotes."""
 
 
+def printable(text: str) -> str:
+    """Text whose control characters, and bytes that are no UTF-8, are escaped.
+
+    A terminal would obey the one, and no file or page can hold the other.
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def one_line(text: str) -> str:
     """Text as one line that is safe on a terminal, of at most `LONGEST` characters.
 
-    Control characters and bytes that are no UTF-8 are shown escaped. Of a longer text the beginning
-    and the end are kept: what is wrong, and the remedy.
+    It is `printable`. Of a longer text the beginning and the end are kept: what is wrong, and the
+    remedy.
     """
-    text = " ".join(text[: 100 * LONGEST].split())
-    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    text = printable(" ".join(text[: 100 * LONGEST].split()))
     half = LONGEST // 2
     return text if len(text) <= LONGEST else f"{text[: half - 5]} ... {text[-half:]}"
 

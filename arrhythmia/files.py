@@ -6,6 +6,7 @@ import json
 import math
 import os
 import platform
+import re
 import shutil
 import tempfile
 import time
@@ -31,6 +32,7 @@ DAY_S: Final = 86_400
 LARGEST_JSON: Final = 4_000_000
 """Bytes."""
 
+_PART_NAME: Final = re.compile(rf"{re.escape(PART)}([0-9a-f]{{8}})-([0-9]+)-[0-9a-f]{{8}}(\.|$)")
 _HOST: Final = f"{zlib.crc32(platform.node().encode('utf-8', 'replace')):08x}"
 
 IS_CLONE: Final = (CLONE / "saved_models").is_dir()
@@ -45,6 +47,16 @@ def shipped(path: str) -> Path:
         In the clone, such as ``"saved_models/ds1"``.
     """
     return CLONE / path if IS_CLONE else Path(str(files("arrhythmia") / "shipped" / path))
+
+
+MODELS_FOLDER: Final = CLONE / "saved_models" if IS_CLONE else Path("saved_models")
+"""Where trained models are kept: in the clone, or where the user works."""
+
+DEFAULT_MODEL: Final = shipped("saved_models/ds1")
+"""The model to compare with the literature: trained on DS1 alone."""
+
+OWN_MODEL: Final = shipped("saved_models/all")
+"""The model for recordings of one's own, see `arrhythmia.which_model`."""
 
 
 @contextmanager
@@ -131,10 +143,12 @@ def remove_leftovers(folder: Path) -> None:
     Those of a program that still runs are left, as are those of other machines for a day.
     """
     for part in folder.glob(f"{PART}*"):
-        _, host, number, *_ = f"{part.name}-?-?".removeprefix(".").split("-")
-        here = host == _HOST and number.isdecimal() and os.name != "nt"
+        name = _PART_NAME.match(part.name)
+        if name is None:  # somebody else's
+            continue
+        here = name[1] == _HOST and os.name != "nt"
         with suppress(OSError):
-            if time.time() - part.stat().st_mtime > DAY_S or (here and not _runs(int(number))):
+            if time.time() - part.stat().st_mtime > DAY_S or (here and not _runs(int(name[2]))):
                 shutil.rmtree(part) if part.is_dir() else part.unlink()
 
 
@@ -232,7 +246,8 @@ def check_no_input(output: str | Path, record: str | Path) -> None:
     header = record.with_name(f"{record.name}.hea")
     inputs = [record, header, record.with_name(f"{record.name}.atr")]
     with suppress(OSError, ValueError):
-        text = header.read_bytes()[:1_000_000].decode("utf-8", "replace")
+        small = header.is_file() and header.stat().st_size <= LARGEST_JSON
+        text = header.read_text("utf-8", "replace") if small else ""
         names = {line.split()[0] for line in text.splitlines() if line.strip()}
         inputs += [record.with_name(name) for name in names if Path(name).name == name]
     if any(_same(output, file) for file in inputs):
@@ -242,7 +257,7 @@ def check_no_input(output: str | Path, record: str | Path) -> None:
 def _same(one: Path, other: Path) -> bool:
     try:
         return one.resolve() == other.resolve() or one.samefile(other)
-    except (OSError, RuntimeError):  # one of them is not there; links in a circle
+    except (OSError, RuntimeError, ValueError):  # not there; links in a circle; no name of a file
         return False
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from arrhythmia import classifier as trunk
-from arrhythmia.classifier import DEFAULT_MODEL
 from arrhythmia.drawing import clock
 from arrhythmia.explain.case import Case
-from arrhythmia.explain.explanation import DEFAULT_METHOD
 from arrhythmia.explain.gather import explain_beat
+from arrhythmia.explain.method_names import DEFAULT_METHOD
+from arrhythmia.files import DEFAULT_MODEL
 from arrhythmia.predictions import record_table
 from arrhythmia.records import Record
 from arrhythmia.rhythm import Event

@@ -20,7 +20,7 @@ from scipy.spatial import KDTree
 from arrhythmia.beats import Beats
 from arrhythmia.classifier import Decision
 from arrhythmia.errors import InputError
-from arrhythmia.files import check_no_input, whole_file
+from arrhythmia.files import check_no_input, read_json, whole_file
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.mitdb import find_record
 from arrhythmia.recognise import format_of
@@ -63,7 +63,7 @@ class Decisions:
         if not file.is_file():
             return cls()
         try:
-            facts = json.loads(file.read_text(encoding="utf-8"))
+            facts = read_json(file)
             named = tuple((str(one["class"]), _times(one["times"])) for one in facts["named"])
             splits = tuple(_times(times) for times in facts["splits"])
             if not {name for name, _ in named} <= set(BEAT_CLASSES):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 from typing import Final
 
@@ -31,15 +30,13 @@ def format_of(file: Path) -> str:
     Parameters
     ----------
     file : Path
-        Of an existing file.
+        Of a regular file.
 
     Raises
     ------
     InputError
         If it is of no format that is read.
     """
-    if not stat.S_ISREG(file.stat().st_mode):
-        raise InputError(f"'{file}' is no regular file: give a file")
     try:
         with file.open("rb") as content:
             head = content.read(HEAD)

@@ -6,8 +6,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from arrhythmia.cli import PROG, add_command, add_data_dir, add_model, add_recording, hints_of
-from arrhythmia.errors import InputError, SomeFailedError
+from arrhythmia.cli import (
+    PROG,
+    add_command,
+    add_data_dir,
+    add_model,
+    add_recording,
+    hints_of,
+    tell_notes,
+)
+from arrhythmia.errors import InputError, SomeFailedError, one_line, printable
 from arrhythmia.labels import SOURCES
 
 RECORDING_SUFFIXES = (
@@ -99,7 +107,7 @@ def templates(options: argparse.Namespace) -> None:
         decisions = decide_anew(named, decisions, names, options.split)
         decisions.save(file)
         named = name_templates(beats, decision, decisions)
-        print(f"decisions are in '{file}'; '{PROG} annotate' obeys the names")
+        print(f"decisions are in '{printable(str(file))}'; '{PROG} annotate' obeys the names")
     means = mean_beats(record, named, settings.beats)
     table = template_table(named, means)
     with whole_file(output) as part:
@@ -107,11 +115,10 @@ def templates(options: argparse.Namespace) -> None:
     if options.csv:
         with whole_file(options.csv) as part:
             table.to_csv(part, index=False, lineterminator="\n")
-    for line in (*model_notes, *record.notes, *beats.notes, *decisions.notes(beats)):
-        print(f"note: {line}", file=sys.stderr)
+    tell_notes((*model_notes, *record.notes, *beats.notes, *decisions.notes(beats)))
     shown = [column for column in table.columns if not column.startswith("mean_")]
     print(table[shown].to_string(index=False))
-    print(f"sheet: {output}")
+    print(f"sheet: {printable(str(output))}")
 
 
 def _template_name(text: str) -> tuple[int, str]:
@@ -147,8 +154,7 @@ def events(options: argparse.Namespace) -> None:
     from arrhythmia.interface import Classifier
 
     table = Classifier.load(model).events(record, options.lead, options.r_peaks)
-    for line in (*model_notes, *table.attrs["notes"]):
-        print(f"note: {line}", file=sys.stderr)
+    tell_notes((*model_notes, *table.attrs["notes"]))
     if options.csv:
         with whole_file(options.csv) as part:
             table.to_csv(part, index=False, lineterminator="\n")
@@ -192,18 +198,20 @@ def annotate(options: argparse.Namespace) -> None:
         done, total=len(names), unit="record", disable=None if len(names) > 1 else True
     ):
         for note in one.notes:
-            tqdm.write(f"note: {note}", file=sys.stderr)
+            tqdm.write(one_line(f"note: {note}"), file=sys.stderr)
         if one.error:
             failed.append(one)
             continue
         counts = ", ".join(f"{beats} {c}" for c, beats in one.counts.items()) or "none assessable"
         named = f"; {one.by_reader} named by a reader" if one.by_reader else ""
         there = "; was there already" if one.was_there else ""
-        tqdm.write(f"{one.file}: {sum(one.counts.values())} beats ({counts}){named}{there}")
+        tqdm.write(
+            f"{printable(str(one.file))}: {sum(one.counts.values())} beats ({counts}){named}{there}"
+        )
     if failed and len(failed) == len(names) == 1:
         raise InputError(failed[0].error)
     for one in failed:
-        print(f"failed: {one.name}: {one.error}", file=sys.stderr)
+        print(f"failed: {printable(one.name)}: {one.error}", file=sys.stderr)
     if failed:
         raise SomeFailedError(f"{len(failed)} of {len(names)} recordings failed, see above")
 
@@ -265,7 +273,7 @@ def ec57(options: argparse.Namespace) -> None:
         *pair, fs, samples = comparison.read_pair(
             record, options.reference, options.test, options.test_dir, options.data_dir
         )
-        name = Path(record).name.removesuffix(".hea")
+        name = printable(Path(record).name.removesuffix(".hea"))
         if name in counts:
             raise InputError(f"two records are named '{name}': compare them one by one")
         counts[name] = comparison.compare(*pair, fs, samples)

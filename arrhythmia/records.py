@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import import_module
@@ -11,10 +12,14 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from arrhythmia.errors import InputError, MissingError
+from arrhythmia.errors import InputError, MissingError, one_line, printable
 from arrhythmia.mitdb import find_record
 from arrhythmia.recognise import format_of
 
+FORMATS: Final = "arrhythmia.formats"
+"""Whose modules are imported when a file needs them."""
+LONGEST_NAME: Final = 60
+"""Characters of a lead's name or unit."""
 MOST_NAMED: Final = 16
 """Leads that a message names."""
 NOT_ECG: Final = (
@@ -62,6 +67,19 @@ class Annotation(NamedTuple):
     subtype: np.ndarray
 
 
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of leads, each once: the second ECG is ``ECG (2)``."""
+    seen: dict[str, int] = {}
+    result: dict[str, None] = {}
+    for name in names:
+        unique = name
+        while unique in result:
+            seen[name] = seen.get(name, 1) + 1
+            unique = f"{name} ({seen[name]})"
+        result[unique] = None
+    return tuple(result)
+
+
 @dataclass(frozen=True)
 class Lead:
     """One lead of a record.
@@ -99,7 +117,7 @@ class Lead:
 
 @dataclass(frozen=True)
 class Record:
-    """A recording.
+    """A recording; its names come from strangers, and are made fit to be shown and to name files.
 
     Parameters
     ----------
@@ -129,6 +147,16 @@ class Record:
     annotation: Annotation | None = None
     start: datetime | None = None
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        shown = {
+            "name": printable(self.name).replace("/", "_").lstrip(".") or "record",
+            "leads": distinct([printable(name[:LONGEST_NAME]) for name in self.leads]),
+            "units": tuple(printable(unit[:LONGEST_NAME]) for unit in self.units),
+            "notes": tuple(map(one_line, self.notes)),
+        }
+        for field, value in shown.items():
+            object.__setattr__(self, field, value)
 
     def __len__(self) -> int:
         return len(self.signals)
@@ -186,6 +214,27 @@ class Record:
             return int(name) - 1
         return None
 
+    def inverted(self, names: Sequence[str]) -> Record:
+        """The record with some leads turned upside down, and a note that says so.
+
+        Parameters
+        ----------
+        names : sequence of str
+            As `lead` takes them.
+
+        Raises
+        ------
+        InputError
+            If there is no such lead.
+        """
+        chosen = list(dict.fromkeys(self.lead(name).name for name in names))
+        if not chosen:
+            return self
+        signals = self.signals.copy()
+        signals[:, [self.leads.index(name) for name in chosen]] *= -1
+        note = f"lead {', '.join(chosen)} was turned upside down, as asked for"
+        return replace(self, signals=signals, notes=(*self.notes, note))
+
     def lead_notes(self, lead: Lead) -> tuple[str, ...]:
         """What the user should know about the leads that are read without being asked for."""
         if IS_II.fullmatch(lead.name):
@@ -205,10 +254,16 @@ class Hints:
         Sampling rate in Hz.
     units : str, optional
         One of `IN_MILLIVOLTS`.
+    invert : tuple of str
+        Leads that are upside down, as `Record.lead` takes them.
+    follow_links : bool
+        The user trusts a WFDB record whose files are links to files outside its folder.
     """
 
     fs: float | None = None
     units: str | None = None
+    invert: tuple[str, ...] = ()
+    follow_links: bool = False
 
 
 def read_record(
@@ -230,7 +285,7 @@ def read_record(
     annotator : str
         Suffix of the annotation file. Without such a file ``annotation`` is None.
     hints : Hints
-        Rate and units, where the file does not say them.
+        Rate and units, where the file does not say them; leads to turn; whether links are followed.
 
     Returns
     -------
@@ -239,20 +294,42 @@ def read_record(
     Raises
     ------
     InputError
-        If the record is unknown, of an unknown format, incomplete or damaged.
+        If the record is unknown, of an unknown format, incomplete or damaged, or a lead that is
+        to be turned is not in it.
     """
     if str(path) == EXCERPT_NAME:
-        return read_excerpt()
+        return read_excerpt().inverted(hints.invert)
+    if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
+        raise InputError(f"'{path}' is no regular file: give a file")
     kind = format_of(Path(path)) if Path(path).is_file() else "wfdb"
     if kind == "wfdb":
-        record = import_module(f"arrhythmia.formats.{kind}").read(
-            find_record(path, data_dir), annotator
+        record = import_module(f"{FORMATS}.{kind}").read(
+            find_record(path, data_dir), annotator, hints
         )
     else:
-        record = import_module(f"arrhythmia.formats.{kind}").read(Path(path), hints)
+        record = import_module(f"{FORMATS}.{kind}").read(Path(path), hints)
     if hints.units is not None:
         record = replace(record, units=(hints.units,) * len(record.units))
-    return record
+    return record.inverted(hints.invert)
+
+
+def read_annotation(file: Path, record: Record) -> Annotation:
+    """Read the marks of another WFDB annotation of a record, as they stand in its file.
+
+    Parameters
+    ----------
+    file : Path
+        E.g. ``out/233.ai``.
+    record : Record
+        Which tells the rate that the marks are converted to.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, or no annotation.
+    """
+    module = import_module(f"{FORMATS}.wfdb_annotation")
+    return module.read_file(file, record.fs, len(record), record.fs)[0]
 
 
 def read_excerpt() -> Record:

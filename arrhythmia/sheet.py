@@ -9,7 +9,14 @@ import numpy as np
 import pandas as pd
 
 from arrhythmia.beats import Beats, cut_segments
-from arrhythmia.drawing import CLASS_COLORS, MV_PER_SECOND, clock, ecg_paper, fits_paper
+from arrhythmia.drawing import (
+    CLASS_COLORS,
+    MV_PER_SECOND,
+    clock,
+    ecg_paper,
+    fits_paper,
+    names_as_they_are,
+)
 from arrhythmia.errors import InputError
 from arrhythmia.naming import Named
 from arrhythmia.records import Record
@@ -121,6 +128,7 @@ def template_table(named: Named, means: dict[str, tuple[np.ndarray, np.ndarray]]
     return pd.DataFrame(rows)
 
 
+@names_as_they_are()
 def draw_sheet(
     record: Record,
     named: Named,

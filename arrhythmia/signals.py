@@ -154,11 +154,12 @@ def bandpass(
         Same units.
     """
     pad = min(len(signal) - 1, round(2 * fs))
-    return sosfiltfilt(_filter(order, tuple(band), float(fs)), signal, padlen=pad)
+    return sosfiltfilt(bandpass_sections(order, tuple(band), float(fs)), signal, padlen=pad)
 
 
 @lru_cache(maxsize=8)
-def _filter(order: int, band: tuple[float, float], fs: float) -> np.ndarray:
+def bandpass_sections(order: int, band: tuple[float, float], fs: float) -> np.ndarray:
+    """Second-order sections of the Butterworth filter of `bandpass`, shape (sections, 6)."""
     return butter(order, band, btype="bandpass", fs=fs, output="sos")
 
 

@@ -10,14 +10,15 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final
+from typing import Final, TypeVar
 
 STOPPED: Final = 130
 """Exit code."""
 
+Result = TypeVar("Result")
 Handler = Callable[[int, FrameType | None], None]
 
 
@@ -91,6 +92,36 @@ def end_with_parent(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def in_processes(
+    count: int, function: Callable[..., Result], arguments: Iterable[tuple]
+) -> Iterator[Result]:
+    """Results of a function in the order of its arguments, from processes that end with this one.
+
+    Parameters
+    ----------
+    count : int
+        Processes at a time.
+    function : callable
+    arguments : iterable of tuple
+        Of each call.
+
+    Raises
+    ------
+    concurrent.futures.process.BrokenProcessPool
+        If the system ended one of the processes.
+    """
+    from loky import get_reusable_executor
+
+    executor = get_reusable_executor(count, initializer=end_with_parent, initargs=(os.getpid(),))
+    futures = [executor.submit(function, *one) for one in arguments]
+    try:
+        for future in futures:
+            yield future.result()
+    except BaseException:  # Ctrl-C too: they would work on
+        executor.shutdown(kill_workers=True)
+        raise
 
 
 def is_command() -> bool:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from arrhythmia.classifier import DEFAULT_MODEL, OWN_MODEL
-from arrhythmia.download import CHECKSUMS, read_checksums
+from arrhythmia.checksums import CHECKSUMS, LARGEST, read_checksums
 from arrhythmia.errors import InputError
+from arrhythmia.files import DEFAULT_MODEL, OWN_MODEL
 from arrhythmia.mitdb import find_record
 from arrhythmia.model_settings import read_settings
 from arrhythmia.records import EXCERPT_NAME
@@ -68,8 +68,11 @@ def known_as(record: str | Path | None, data_dir: str | Path | None = None) -> t
         return "mitdb", ""
     try:
         place = find_record(record, data_dir)
-        content = place.with_name(f"{place.name}.dat").read_bytes()
-    except (InputError, OSError):
+        file = place.with_name(f"{place.name}.dat")
+        if not file.is_file() or file.stat().st_size > LARGEST:
+            return "", ""
+        content = file.read_bytes()
+    except (InputError, OSError, ValueError):
         return "", ""  # told by who reads it
     digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
     for database in CHECKSUMS:

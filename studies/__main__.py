@@ -23,7 +23,9 @@ QUESTIONS = {name: study.question for name, study in STUDIES.items()} | {
     "inside-patients": "what is scored on patients whom the network knows? (optimistic)",
     "tuning": "which settings are best?",
     "faithfulness": "how true are the explanations, method by method?",
+    "wording": "is what is said of a beat true?",
     "detectors": "how well are beats detected?",
+    "polarity": "is a lead that is upside down recognised?",
     "delineation": "how far are P, QRS and T from an expert's marks?",
     "leads": "what does each lead bring, and how should they be put together?",
     "templates": "what do templates and rhythm bring, and a reader who names templates?",
@@ -54,7 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_model(options)
     _study(studies, "delineation", delineation, again=True)
     _study(studies, "detectors", detectors, again=True)
-    for name, command in (("leads", leads), ("templates", templates), ("pieces", pieces)):
+    _study(studies, "polarity", polarity, again=True)
+    for name, command in (("leads", leads), ("templates", templates), ("pieces", pieces),
+                          ("wording", wording)):  # fmt: skip
         options = _study(studies, name, command, again=True)
         add_model(options)
     options = _study(studies, "causes", causes)
@@ -182,6 +186,15 @@ def detectors(options: argparse.Namespace) -> None:
     print(f"{QUESTIONS['detectors']}\n\n{format_detectors(results)}")
 
 
+def polarity(options: argparse.Namespace) -> None:
+    """Print how often a lead upside down is recognised."""
+    from studies.polarity import format_polarity, run_polarity
+
+    with _results(options.again) as folder:
+        results = run_polarity(options.data_dir, folder, _tell)
+    print(f"{QUESTIONS['polarity']}\n\n{format_polarity(results)}")
+
+
 def delineation(options: argparse.Namespace) -> None:
     """Print how far the waves are from an expert's marks."""
     from studies.delineation import format_delineation, run_delineation
@@ -219,6 +232,16 @@ def pieces(options: argparse.Namespace) -> None:
     with _results(options.again) as folder:
         results = run_pieces(model, options.data_dir, folder, _tell)
     print(f"{QUESTIONS['pieces']}\n\n{format_pieces(results)}")
+
+
+def wording(options: argparse.Namespace) -> None:
+    """Print what contradicts the trace or the reference in what is said of beats."""
+    from studies.wording import format_wording, run_wording
+
+    model = _trained_on_ds1(options.model)
+    with _results(options.again) as folder:
+        results = run_wording(model, options.data_dir, folder, _tell)
+    print(f"{QUESTIONS['wording']}\n\n{format_wording(results)}")
 
 
 def _trained_on_ds1(model: str) -> Path:

@@ -96,7 +96,8 @@ def _time_record(data_dir: str | Path | None, model: str | Path) -> dict[str, fl
 
 def _time_explain(data_dir: str | Path | None, model: str | Path) -> dict[str, float]:
     from arrhythmia.classifier import Classifier
-    from arrhythmia.explain.explanation import DEFAULT_METHOD, METHOD_NAMES, find_evidence
+    from arrhythmia.explain.explanation import find_evidence
+    from arrhythmia.explain.method_names import DEFAULT_METHOD, METHOD_NAMES
     from arrhythmia.records import read_record
 
     classifier = Classifier.load(model)

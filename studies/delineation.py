@@ -121,6 +121,23 @@ def measure_record(path: Path) -> dict:
     return compare_marks(expert[found], waves[nearest[found]])
 
 
+def qtdb_records() -> list[Path]:
+    """The records of the QT Database in ``QTDB_DIR``, without suffix.
+
+    Raises
+    ------
+    InputError
+        If they are not there.
+    """
+    records = Path(os.environ.get("QTDB_DIR") or "qtdb")
+    if not (records / "RECORDS").is_file():
+        raise InputError(
+            f"no QT Database in '{records}': get it from physionet.org/content/qtdb and name its "
+            "folder with QTDB_DIR"
+        )
+    return [records / name for name in (records / "RECORDS").read_text().split()]
+
+
 def run_delineation(folder: Path) -> dict:
     """Figures of all records; what is stored is read.
 
@@ -136,14 +153,7 @@ def run_delineation(folder: Path) -> dict:
     """
     if (folder / FILE).is_file():
         return read_json(folder / FILE)
-    records = Path(os.environ.get("QTDB_DIR") or "qtdb")
-    if not (records / "RECORDS").is_file():
-        raise InputError(
-            f"no QT Database in '{records}': get it from physionet.org/content/qtdb and name its "
-            "folder with QTDB_DIR"
-        )
-    names = (records / "RECORDS").read_text().split()
-    results = {name: measure_record(records / name) for name in names}
+    results = {path.name: measure_record(path) for path in qtdb_records()}
     write_json(folder / FILE, results, indent=None)
     return results
 

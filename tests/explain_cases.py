@@ -12,8 +12,12 @@ from conftest import write_record
 from arrhythmia.beats import Beats, find_beats
 from arrhythmia.classifier import Decision
 from arrhythmia.explain.case import Case
-from arrhythmia.explain.explanation import METHOD_NAMES, Explanation
+from arrhythmia.explain.explanation import Explanation
+from arrhythmia.explain.measured import Measured
+from arrhythmia.explain.method_names import METHOD_NAMES
 from arrhythmia.explain.reasons import Move, Reasons
+from arrhythmia.explain.timing import Timing
+from arrhythmia.explain.vocabulary import sentence
 from arrhythmia.explain.waves import Waves, find_waves
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.leads import lead_shares
@@ -30,9 +34,10 @@ BEAT = 5
 FLAT = "not assessable: a flat line"
 PROBABILITY = 0.9
 """Of the class that a beat is given."""
-REASONS = Reasons(
-    "V", "V", "V", 0.16, 0.09, 0.4, 0.25, 1.0, 0.02, 0.9, Move(0.12, "N", 0.6, 0.6), 0.1, 0.9
-)
+TIMING = Timing(0.6, 1.0, 0.8, 0.02, "N", "N", 1, 1, "")
+MEASURED = Measured(TIMING, 0.16, 0.09, 0.4, False, None, 0.9)
+REASONS = Reasons("V", "V", "V", MEASURED, Move(0.12, "N", 0.6, 0.6), 0.1, 0.9)
+SENTENCE = sentence("V", "V", MEASURED)
 
 
 def written_record(folder: Path, symbols: str = SYMBOLS, **options: object) -> Record:

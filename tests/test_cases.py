@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from arrhythmia.__main__ import main
 from arrhythmia.errors import InputError
 from arrhythmia.r_peaks import detect_r_peaks
 from arrhythmia.records import Hints, Record, read_record
 from arrhythmia.signals import BeatSettings
+from predict import main as predict
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
 TOLERANCE_S = 0.15
@@ -43,6 +47,9 @@ READ = {
     "F18_txt_csv_mat_xml_zip/input/100.zip": ((650_000, 2), "MLII"),
     "F27_same_lead_name/input/800": ((230_400, 2), "ECG"),
     "hostile/noname/noname": (None, None),
+    "hostile/loop/loop": (None, None),
+    "hostile/unsorted/unsorted": (None, None),
+    "hostile/aifile/aifile": (None, None),
 }
 """File to the shape of its signals and its first lead."""
 REFUSED = (
@@ -53,11 +60,12 @@ REFUSED = (
     "F36_rate_zero_or_missing/input/zero", "F37_html_instead/input/cut",
     "F37_html_instead/input/dat", "F37_html_instead/input/hea", "F37_html_instead/input/atr",
     "hostile/fs0/fs0", "hostile/fs300katr/fs300katr", "hostile/longname/longname",
-    "hostile/loop/loop", "hostile/nolines/nolines", "hostile/redos/redos", "hostile/skew/skew",
+    "hostile/nolines/nolines", "hostile/redos/redos", "hostile/skew/skew",
     "hostile/gaintiny2/gaintiny2",
 )  # fmt: skip
 """Files that are one line of error."""
 NOTED = {
+    "hostile/unsorted/unsorted": "they are sorted",
     "F23_checksum/input/rec": "checksum",
     "F36_rate_zero_or_missing/input/none": "250 Hz is taken",
     "F38_double_marks/input/near": "twice",
@@ -123,6 +131,44 @@ def test_files_without_a_rate_say_what_to_add() -> None:
         with pytest.raises(InputError, match="add --fs"):
             read_record(folder / name)
         assert len(detected(read_record(folder / name, hints=Hints(fs=250)))) > 10
+
+
+def hostile() -> list[str]:
+    return sorted(p.name for p in (CASES / "hostile").glob("*/")) if CASES.is_dir() else []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", hostile())
+def test_a_hostile_record_is_a_line_or_is_read_soon(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    place = shutil.copytree(CASES / "hostile" / name, tmp_path / name) / name
+    refused = f"hostile/{name}/{name}" in REFUSED
+    figure, out = tmp_path / "beat.png", tmp_path / "out"
+    for command in (
+        lambda: main(["annotate", str(place), "--output-dir", str(out)]),
+        lambda: predict(["--record", str(place), "--beat", "1", "--output", str(figure)]),
+    ):
+        began = time.process_time()
+        code = command()
+        took = time.process_time() - began
+        printed, told = capfd.readouterr()
+        assert all(c.isprintable() or c == "\n" for c in printed + told)
+        if refused:
+            assert code == 2
+            assert took < 2
+            assert told.count("\n") == 1
+            assert not out.exists()
+        else:
+            assert code == 0
+    assert figure.exists() != refused
+
+
+def test_a_signal_file_named_like_an_output_is_not_overwritten(tmp_path: Path) -> None:
+    folder = shutil.copytree(CASES / "hostile" / "aifile", tmp_path / "aifile")
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert main(["annotate", str(folder / "aifile")]) == 2
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
 def test_escape_sequences_are_not_shown() -> None:

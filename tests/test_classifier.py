@@ -397,6 +397,30 @@ def test_an_archive_that_unpacks_to_more_than_a_model_is_not_unpacked(model_copy
         tracemalloc.stop()
 
 
+def test_weights_that_lead_in_a_circle_are_named(model_copy: Path) -> None:
+    def change(content: bytes) -> bytes:
+        memory = io.BytesIO(content)
+        with h5py.File(memory, "a") as file:
+            file["layers/again"] = file["layers"]
+        return memory.getvalue()
+
+    edit_archive(model_copy, "model.weights.h5", change)
+    assert "cannot be loaded" in error_line(lambda: Classifier.load(model_copy))
+
+
+def test_an_archive_with_a_password_is_named(model_copy: Path) -> None:
+    file = model_copy / "model.keras"
+    content = bytearray(file.read_bytes())
+    for mark, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):  # of each member, and in the list
+        start = content.find(mark)
+        while start >= 0:
+            content[start + place] |= 1
+            start = content.find(mark, start + 1)
+    file.write_bytes(content)
+    for read in (Classifier.load, model_digest):
+        assert "model.keras' " in error_line(lambda read=read: read(model_copy))
+
+
 @pytest.mark.parametrize("fault", ["shape", "link", "external"])
 def test_weights_that_would_fill_the_memory_or_lie_elsewhere_are_refused(
     model_copy: Path, fault: str

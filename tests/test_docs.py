@@ -306,8 +306,9 @@ def confidence_table(_: str) -> str:
     parts = [
         stored(MODEL / "confidence_metrics.json"),
         stored(MODEL / "confidence.json")["measured"]["folds_cross_fitted"],
+        stored(RESULTS / "wording.json")["confidence"]["svdb"],
     ]
-    rows = [["", "DS2", "DS1 by folds"]]
+    rows = [["", "DS2", "DS1 by folds", "svdb 800 to 855"]]
 
     def add(name: str, cell: Callable[[dict], str]) -> None:
         rows.append([name, *(cell(part) for part in parts)])
@@ -334,6 +335,11 @@ def confidence_table(_: str) -> str:
             ),
         )
         add(f"{name}, classes in a set", lambda p, n=level: number(p["sets"][n]["size"]))
+    add(
+        "records whose 90 % sets hold 85 % of their beats",
+        lambda p: f"{p['patients']['covered']} of {p['patients']['records']}",
+    )
+    add("calibration error of a record, median", lambda p: number(p["patients"]["median_ece"], 4))
     add("wrong, of all beats", lambda p: share(p["risk"]["error"]))
     add("wrong, of the surest 95 %", lambda p: kept(p["risk"]))
     add("wrong, of the surest 95 % of assessable beats", lambda p: kept(p["risk_assessable"]))
@@ -444,11 +450,32 @@ def reader_table(_: str) -> str:
     return table_of(*rows)
 
 
+def wording_table(_: str) -> str:
+    """What contradicts the trace in what is said of beats."""
+    from studies.wording import FILE, rows_of
+
+    return table_of(*rows_of(stored(RESULTS / FILE)))
+
+
+def vocabulary_table(_: str) -> str:
+    """When each word is said."""
+    from arrhythmia.explain.vocabulary import rules_table
+
+    return rules_table()
+
+
 def detectors_table(_: str) -> str:
     """How well beats are detected."""
     from studies.detectors import FILE, rows_of
 
     return table_of(*rows_of(stored(RESULTS / FILE)["counts"]))
+
+
+def polarity_table(_: str) -> str:
+    """How often a lead upside down is recognised."""
+    from studies.polarity import FILE, rows_of
+
+    return table_of(*rows_of(stored(RESULTS / FILE)))
 
 
 def delineation_table(_: str) -> str:
@@ -507,6 +534,9 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "coverage-range": coverage_range,
     "delineation": delineation_table,
     "detectors": detectors_table,
+    "wording": wording_table,
+    "vocabulary": vocabulary_table,
+    "polarity": polarity_table,
     "times": times_table,
     "cores": cores,
 }
@@ -602,7 +632,7 @@ def stored_figures(cell: str) -> np.ndarray:
 
 
 def test_the_default_method_is_the_one_that_wins_on_ds1() -> None:
-    from arrhythmia.explain.explanation import DEFAULT_METHOD
+    from arrhythmia.explain.method_names import DEFAULT_METHOD
 
     methods = stored(RESULTS / "faithfulness.json")["DS1"]["methods"]
     assert min(methods, key=lambda m: methods[m]["deletion"]) == DEFAULT_METHOD

@@ -17,7 +17,8 @@ import pytest
 from conftest import error_line
 
 from arrhythmia import download
-from arrhythmia.download import DownloadReport, download_database, read_checksums
+from arrhythmia.checksums import CHECKSUMS, read_checksums
+from arrhythmia.download import DownloadReport, download_database
 from arrhythmia.mitdb import DS1, DS2, PACED, RECORD_SUFFIXES
 from arrhythmia.svdb import SVDB
 
@@ -27,7 +28,7 @@ FILES = {
     for suffix in RECORD_SUFFIXES
 }
 ALWAYS = 9
-REAL_CHECKSUMS = dict(download.CHECKSUMS)
+REAL_CHECKSUMS = dict(CHECKSUMS)
 
 
 class Server(ThreadingHTTPServer):
@@ -81,7 +82,7 @@ def small_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [f"{hashlib.sha256(content).hexdigest()} {name}" for name, content in FILES.items()]
     checksums = tmp_path / "SHA256SUMS.txt"
     checksums.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    monkeypatch.setitem(download.CHECKSUMS, "mitdb", checksums)
+    monkeypatch.setitem(CHECKSUMS, "mitdb", checksums)
     monkeypatch.setattr(download, "TIMEOUT_S", 5)
     monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda _: None))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -350,14 +351,14 @@ def test_pooch_logs_nothing(server: Server, folder: Path, caplog: pytest.LogCapt
 @pytest.mark.parametrize("text", [None, "no checksum here\n", "0\n"])
 def test_list_of_checksums_missing_or_damaged(folder: Path, text: str | None) -> None:
     if text is None:
-        download.CHECKSUMS["mitdb"].unlink()
+        CHECKSUMS["mitdb"].unlink()
     else:
-        download.CHECKSUMS["mitdb"].write_text(text, encoding="utf-8")
-    assert f"cannot read the checksums '{download.CHECKSUMS['mitdb']}'" in error_of(folder)
+        CHECKSUMS["mitdb"].write_text(text, encoding="utf-8")
+    assert f"cannot read the checksums '{CHECKSUMS['mitdb']}'" in error_of(folder)
 
 
 def test_list_of_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(download.CHECKSUMS, "mitdb", REAL_CHECKSUMS["mitdb"])
+    monkeypatch.setitem(CHECKSUMS, "mitdb", REAL_CHECKSUMS["mitdb"])
     checksums = read_checksums()
     records = DS1 + DS2 + PACED
     assert len(records) == 48
@@ -369,7 +370,7 @@ def test_list_of_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.database
 def test_list_matches_the_records(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(download.CHECKSUMS, "mitdb", REAL_CHECKSUMS["mitdb"])
+    monkeypatch.setitem(CHECKSUMS, "mitdb", REAL_CHECKSUMS["mitdb"])
     checksums = read_checksums()
     for suffix in RECORD_SUFFIXES:
         content = (data_dir / f"100{suffix}").read_bytes()
@@ -392,7 +393,7 @@ def test_svdb_is_fetched_by_its_own_list(
     only = copy / "100.dat"
     line = f"{hashlib.sha256(only.read_bytes()).hexdigest()} {only.name}"
     (copy / "sums").write_text(line, encoding="utf-8")
-    monkeypatch.setitem(download.CHECKSUMS, "svdb", copy / "sums")
+    monkeypatch.setitem(CHECKSUMS, "svdb", copy / "sums")
     report = download_database(folder, from_dir=copy, progress=False, database="svdb")
     assert report == DownloadReport(folder, fetched=1, replaced=0, present=0)
     assert contents(folder) == {only.name: only.read_bytes()}

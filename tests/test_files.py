@@ -269,13 +269,15 @@ def test_leftovers_of_a_kill_are_removed_by_the_next_run_and_others_stay(tmp_pat
 
 
 def test_leftovers_of_other_machines_are_removed_after_a_day(tmp_path: Path) -> None:
-    part = tmp_path / ".part-0123-77-x.csv"
-    part.touch()
+    part = tmp_path / ".part-01234567-77-89abcdef.csv"
+    for file in (part, tmp_path / ".part-of-somebody"):
+        file.touch()
     remove_leftovers(tmp_path)
     assert part.exists()
-    os.utime(part, (1e9, 1e9))
+    for file in (part, tmp_path / ".part-of-somebody"):
+        os.utime(file, (1e9, 1e9))
     remove_leftovers(tmp_path)
-    assert not part.exists()
+    assert [file.name for file in tmp_path.iterdir()] == [".part-of-somebody"]
 
 
 # --- input is not overwritten ---------------------------------------------------------------
@@ -316,3 +318,8 @@ def test_only_small_regular_files_are_read_as_json(tmp_path: Path) -> None:
     for name in ("fifo", "large", "none"):
         with pytest.raises(ValueError, match="regular file"):
             read_json(tmp_path / name)
+
+
+def test_a_header_whose_names_are_none_stops_no_output(tmp_path: Path) -> None:
+    (tmp_path / "a.hea").write_bytes(b"a 1 360 10\na\0.dat 212\n\xff\n")
+    check_no_input(tmp_path / "a.ai", tmp_path / "a")

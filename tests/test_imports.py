@@ -23,8 +23,9 @@ LONGEST = 350
 
 TRUNK_ORDER = (
     "labels", "svdb", "mitdb", "recognise", "records", "signals", "detector", "r_peaks", "rr",
-    "p_wave", "origin", "beats", "leads", "sequences", "templates", "delineate", "rhythm",
-    "model_settings", "decision", "forward", "model", "classifier", "predictions", "naming",
+    "p_wave", "polarity", "origin", "beats", "leads", "sequences", "templates", "delineate",
+    "rhythm", "model_settings", "decision", "forward", "model", "classifier", "predictions",
+    "naming",
 )  # fmt: skip
 """The order of the data, in which the trunk is read; each imports only from those before it."""
 
@@ -33,7 +34,7 @@ BASE = ("errors", "files", "backend")
 
 FACES = (
     "arrhythmia", "arrhythmia.__main__", "arrhythmia.interface", "arrhythmia.record_commands",
-    "predict",
+    "arrhythmia.stream_command", "predict",
 )  # fmt: skip
 """What users call: may import anything of the package."""
 
@@ -43,11 +44,32 @@ MAY_IMPORT = {
     "train": {"trunk", "train"},
     "trust": {"trunk", "trust"},
     "explain": {"trunk", "trust", "explain"},
-    "evaluate": {"trunk", "trust", "evaluate"},
+    "evaluate": {"trunk", "trust", "stream", "evaluate"},
     "annotate": {"trunk", "trust", "annotate"},
-    "app": {"trunk", "trust", "explain", "annotate", "faces", "app"},
-    "faces": {"trunk", "train", "trust", "explain", "evaluate", "annotate", "faces", "app"},
-    "studies": {"trunk", "train", "trust", "explain", "evaluate", "annotate", "faces", "studies"},
+    "stream": {"trunk", "stream"},
+    "app": {"trunk", "trust", "explain", "annotate", "stream", "faces", "app"},
+    "faces": {
+        "trunk",
+        "train",
+        "trust",
+        "explain",
+        "evaluate",
+        "annotate",
+        "stream",
+        "faces",
+        "app",
+    },
+    "studies": {
+        "trunk",
+        "train",
+        "trust",
+        "explain",
+        "evaluate",
+        "annotate",
+        "stream",
+        "faces",
+        "studies",
+    },
 }
 """Part of the project to the parts that it may import."""
 
@@ -188,6 +210,33 @@ def test_tensorflow_and_matplotlib_are_imported_when_they_are_needed() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", ["import predict", "import arrhythmia.__main__ as predict"])
+def test_help_is_shown_without_what_takes_long_to_import(command: str) -> None:
+    slow = ("h5py", "matplotlib", "pandas", "pooch", "scipy", "sklearn", "tensorflow", "wfdb")
+    code = (
+        f"import sys\n{command}\ntry: predict.main(['--help'])\nexcept SystemExit: pass\n"
+        f"print([name for name in {slow} if name in sys.modules])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.slow
+def test_annotate_imports_neither_tensorflow_nor_matplotlib(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom arrhythmia.__main__ import main\n"
+        f"assert main(['annotate', '208-excerpt', '--output-dir', {str(tmp_path)!r}]) == 0\n"
+        "slow = ('keras', 'matplotlib', 'plotly', 'pooch', 'tensorflow')\n"
+        "print([name for name in slow if name in sys.modules])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.splitlines()[-1] == "[]"
 
 
 # --- the tests above can fail ---------------------------------------------------------------

@@ -16,7 +16,7 @@ import arrhythmia
 from arrhythmia import Classifier, explain, read_record
 from arrhythmia.classifier import DEFAULT_MODEL
 from arrhythmia.explain.case import Case
-from arrhythmia.explain.explanation import DEFAULT_METHOD
+from arrhythmia.explain.method_names import DEFAULT_METHOD
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.predictions import CALIBRATED_COLUMNS, PROBABILITY_COLUMNS, SET_CLASSES
 from arrhythmia.records import Record

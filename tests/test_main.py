@@ -17,11 +17,12 @@ from conftest import MakeRecord
 
 from arrhythmia import __main__ as commands
 from arrhythmia.__main__ import main
-from arrhythmia.classifier import MODELS_FOLDER, Classifier
+from arrhythmia.classifier import Classifier
 from arrhythmia.evaluate import ledger as ledgers
 from arrhythmia.evaluate.ledger import LEDGER_NAME, read_ledger
 from arrhythmia.evaluate.report import evaluate_model
 from arrhythmia.evaluate.scores import decide_reference_beats, decisions_table
+from arrhythmia.files import MODELS_FOLDER
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.mitdb import DS2
 from arrhythmia.model_settings import model_digest
@@ -357,7 +358,7 @@ def small_training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     names, real = tuple(SYNTHETIC_RECORDS), fit.train
     monkeypatch.setattr(settings, "TrainingSettings", lambda: small)
     monkeypatch.setattr(fit, "train", lambda *args: real(*args, names=names, verbose=False))
-    monkeypatch.setattr("arrhythmia.classifier.MODELS_FOLDER", tmp_path / "saved")
+    monkeypatch.setattr("arrhythmia.__main__.MODELS_FOLDER", tmp_path / "saved")
     return tmp_path / "saved"
 
 
@@ -445,7 +446,7 @@ def test_bad_options_are_one_line_and_write_nothing(
     options: str, half: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     monkeypatch.setenv("MITDB_DIR", str(half))
-    monkeypatch.setattr("arrhythmia.classifier.MODELS_FOLDER", tmp_path / "saved")
+    monkeypatch.setattr("arrhythmia.__main__.MODELS_FOLDER", tmp_path / "saved")
     monkeypatch.chdir(tmp_path)
     assert run(*options.split()) == 2
     assert BAD_OPTIONS[options] in only_line(capsys)

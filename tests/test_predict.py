@@ -26,7 +26,8 @@ from PIL import Image
 import predict
 from arrhythmia.classifier import DEFAULT_MODEL
 from arrhythmia.explain.choice import EXCERPT_SAMPLE, SAMPLE
-from arrhythmia.explain.explanation import DEFAULT_METHOD, METHOD_NAMES, PARTS
+from arrhythmia.explain.explanation import PARTS
+from arrhythmia.explain.method_names import DEFAULT_METHOD, METHOD_NAMES
 from arrhythmia.explain.summary import WITHHELD
 from arrhythmia.explain.wording import DISCLAIMER, NO_CLASS, NOT_CALIBRATED
 from arrhythmia.interface import Classifier

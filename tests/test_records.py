@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -162,3 +165,51 @@ def test_a_file_of_another_format_is_named(tmp_path: Path) -> None:
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\0\0")
     with pytest.raises(InputError, match=r"picture\.png' is of no format that is read"):
         read_record(tmp_path / "picture.png")
+
+
+STRANGE = "a\x1b[2J\n$\\frac$\udce9"
+
+
+def test_names_are_fit_to_be_shown_whatever_they_are() -> None:
+    record = Record(
+        f".{STRANGE}/x", np.zeros((9, 3)), 250.0, (STRANGE, "x" * 99, "x" * 98), (STRANGE,) * 3,
+        notes=(STRANGE * 99,),
+    )  # fmt: skip
+    for text in (record.name, *record.leads, *record.units, *record.notes):
+        assert text.isprintable()
+        text.encode()
+    assert record.name == "a\\x1b[2J\\n$\\frac$\\udce9_x"
+    assert len(set(record.leads)) == 3
+    assert max(map(len, (*record.leads, *record.notes))) <= 300
+    assert replace(record).leads == record.leads
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "/", "../.."])
+def test_a_name_is_that_of_a_file(name: str) -> None:
+    shown = Record(name, np.zeros((9, 1)), 250.0, ("II",), ("mV",)).name
+    assert Path("out", shown).parent == Path("out")
+
+
+@pytest.mark.parametrize(
+    ("names", "unique"),
+    [
+        (("I", "I", "II"), ("I", "I (2)", "II")),
+        (("I", "I", "I (2)", "I"), ("I", "I (2)", "I (2) (2)", "I (3)")),
+    ],
+)
+def test_each_lead_has_a_name_of_its_own(names: tuple[str, ...], unique: tuple[str, ...]) -> None:
+    record = Record("a", np.zeros((9, len(names))), 250.0, names, ("mV",) * len(names))
+    assert record.leads == unique
+    assert replace(record).leads == unique
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs and devices there")
+def test_a_file_that_is_no_regular_one_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.csv")
+    for name in (tmp_path / "fifo.csv", "/dev/zero", "/dev/null"):
+        assert "no regular file" in error_line(lambda name=name: read_record(name))
+
+
+@pytest.mark.parametrize("name", ["", ".", "/", "..", "~", "a::b", "caf\udce9", "a\0b", "\x1b[2J"])
+def test_what_is_no_record_is_a_line(name: str, tmp_path: Path) -> None:
+    assert error_line(lambda: read_record(name, tmp_path)).isprintable()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from arrhythmia.stopping import interruptible
+from arrhythmia.stopping import in_processes, interruptible
 
 PROJECT = Path(__file__).parent.parent
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -68,6 +68,27 @@ def test_a_second_signal_does_not_disturb_the_tidying_up() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         assert interruption.happened
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_results_of_processes_come_in_the_order_of_the_arguments() -> None:
+    assert list(in_processes(2, divmod, [(7, 2), (9, 3), (1, 5)])) == [(3, 1), (3, 0), (0, 1)]
+
+
+@BOTH
+def test_processes_are_ended_quietly(number: int) -> None:
+    code = """
+import sys, time
+from arrhythmia.cli import run
+from arrhythmia.stopping import in_processes
+def work():
+    for _ in in_processes(2, time.sleep, [(0.01,), (60,), (60,), (60,)]):
+        print("ready", flush=True)
+sys.exit(run(work, "prog"))
+"""
+    with start(code) as process:
+        process.send_signal(number)
+        assert process.wait(20) == 130
+        assert process.stderr.read() == "\nprog: stopped\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="loky ends its processes there")

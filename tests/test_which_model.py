@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,15 @@ def test_a_record_that_is_only_called_like_one_of_mitdb_is_ones_own(
 ) -> None:
     path = make_record(tmp_path / "mitdb", "207", symbols="NNNV")
     assert choose_model(path) == choose_model("207", path.parent) == (own_model, ())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs there")
+def test_only_a_regular_signal_file_is_looked_at(record: Path) -> None:
+    file = record.with_suffix(".dat")
+    for make in (lambda: os.mkfifo(file), lambda: file.symlink_to("/dev/zero")):
+        file.unlink()
+        make()
+        assert known_as(record) == ("", "")
 
 
 def test_the_sample_beats_are_of_mitdb() -> None:

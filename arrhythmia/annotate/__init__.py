@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,12 +20,13 @@ from arrhythmia.annotate.analysis import Analysis, analyse
 from arrhythmia.annotate.holter import UNKNOWN, beat_table, summary
 from arrhythmia.annotate.wfdb_file import ANNOTATOR, write_annotation
 from arrhythmia.classifier import Classifier
-from arrhythmia.errors import InputError
-from arrhythmia.files import whole_file
+from arrhythmia.errors import InputError, one_line
+from arrhythmia.files import read_json, whole_file
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.model_settings import model_digest, read_settings
 from arrhythmia.naming import Decisions, check_outputs, decisions_file
 from arrhythmia.records import Hints, Record, read_record
+from arrhythmia.stopping import in_processes
 from arrhythmia.trust.confidence import Confidence, is_calibrated
 from arrhythmia.which_model import choose_model
 
@@ -113,10 +115,13 @@ def annotate(
         raise InputError(f"no folder '{options.decisions}': give that of the reader's decisions")
     _check_outputs(names, options)
     if jobs > 1 and len(names) > 1:
-        from loky import get_reusable_executor
-
-        executor = get_reusable_executor(max_workers=min(jobs, len(names)))
-        yield from executor.map(annotate_one, map(str, names), [options] * len(names))
+        calls = [(str(name), options) for name in names]
+        try:
+            yield from in_processes(min(jobs, len(names)), annotate_one, calls)
+        except BrokenProcessPool:
+            raise InputError(
+                "a process was ended from outside, for want of memory as a rule: give fewer --jobs"
+            ) from None
     else:
         for name in names:
             yield annotate_one(str(name), options)
@@ -127,7 +132,11 @@ def annotate_one(name: str, options: Options) -> Annotated:
     try:
         return _annotate(name, options)
     except InputError as error:
-        return Annotated(name, None, {}, error=" ".join(str(error).split()))
+        return Annotated(name, None, {}, error=str(error))
+    except MemoryError:
+        return Annotated(name, None, {}, error="there is not enough memory for it")
+    except OSError as error:
+        return Annotated(name, None, {}, error=one_line(str(error)))
 
 
 def _annotate(name: str, options: Options) -> Annotated:
@@ -235,7 +244,7 @@ def _done_before(place: Path, key: str, options: Options) -> dict[str, int] | No
     suffixes = _suffixes(options)
     file = place.with_name(f"{place.name}.json")
     try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
+        facts = read_json(file)
     except (OSError, ValueError):
         return None
     there = all(place.with_name(f"{place.name}.{suffix}").is_file() for suffix in suffixes)

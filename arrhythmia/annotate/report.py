@@ -11,7 +11,7 @@ import numpy as np
 
 from arrhythmia.annotate.analysis import Analysis
 from arrhythmia.annotate.holter import NOTICE, UNKNOWN, known_rr
-from arrhythmia.drawing import CLASS_COLORS, clock, ecg_paper, fits_paper
+from arrhythmia.drawing import CLASS_COLORS, clock, ecg_paper, fits_paper, names_as_they_are
 from arrhythmia.files import whole_file
 from arrhythmia.rhythm import FIBRILLATION, NO_BEATS, PAUSE, SVT, VT
 from arrhythmia.signals import filtered_part
@@ -40,6 +40,7 @@ LINE: Final = 92
 """Characters."""
 
 
+@names_as_they_are()
 def write_report(file: Path, analysis: Analysis, facts: dict) -> None:
     """Write the report, whole or not at all.
 

@@ -18,7 +18,7 @@ import pandas as pd
 
 from arrhythmia.errors import InputError
 from arrhythmia.mitdb import find_record
-from arrhythmia.records import Annotation, read_record
+from arrhythmia.records import Annotation, read_annotation, read_record
 
 MATCH_S: Final = 0.15
 """A detected beat is a reference beat where it is no farther from it than this."""
@@ -101,26 +101,12 @@ def read_pair(
             f"record '{place.name}' has no '{place}.{reference}': give another with --reference"
         )
     folder = place.parent if test_dir is None else Path(test_dir)
-    tested = _read_annotation(folder / place.name, test, content.fs)
-    pair = (read_marks(one, content.fs) for one in (content.annotation, tested))
-    return (*pair, content.fs, len(content))
-
-
-def _read_annotation(place: Path, annotator: str, fs: float) -> Annotation:
-    file = place.with_name(f"{place.name}.{annotator}")
+    file = folder / f"{content.name}.{test}"
     if not file.is_file():
         raise InputError(f"no '{file}': run 'annotate' first, or say where it is with --test-dir")
-    import wfdb
-
-    try:
-        content = wfdb.rdann(str(place), annotator)
-    except Exception as error:  # wfdb raises many kinds for a damaged annotation file
-        raise InputError(f"'{file}' is not a WFDB annotation file ({error})") from error
-    sample = np.asarray(content.sample, dtype=float) * (fs / (content.fs or fs))
-    return Annotation(
-        np.rint(sample).astype(int), np.asarray(content.symbol, dtype=str),
-        np.asarray(content.aux_note, dtype=str), np.asarray(content.subtype, dtype=int),
-    )  # fmt: skip
+    tested = read_annotation(file, content)
+    pair = (read_marks(one, content.fs) for one in (content.annotation, tested))
+    return (*pair, content.fs, len(content))
 
 
 def read_marks(annotation: Annotation, fs: float) -> Marks:

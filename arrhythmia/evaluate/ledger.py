@@ -18,9 +18,8 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from arrhythmia.classifier import IS_CLONE, MODELS_FOLDER
 from arrhythmia.errors import InputError
-from arrhythmia.files import check_writable, whole_file
+from arrhythmia.files import IS_CLONE, MODELS_FOLDER, check_writable, whole_file
 from arrhythmia.model_settings import model_digest
 
 LEDGER_NAME: Final = "ds2_ledger.csv"

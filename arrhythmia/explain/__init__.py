@@ -29,8 +29,8 @@ class _ExplainPackage(ModuleType):
         source: str | None = None,
     ) -> Case:
         """Explain the class of one beat; see `arrhythmia.interface.Classifier.explain`."""
-        from arrhythmia.explain.explanation import DEFAULT_METHOD
         from arrhythmia.explain.gather import explain_beat
+        from arrhythmia.explain.method_names import DEFAULT_METHOD
 
         return explain_beat(
             classifier, record, beat, beats=classifier.find_beats(record, lead, source),

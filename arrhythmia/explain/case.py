@@ -11,7 +11,7 @@ import numpy as np
 from arrhythmia.beats import Beats
 from arrhythmia.classifier import Decision
 from arrhythmia.drawing import clock
-from arrhythmia.explain import wording
+from arrhythmia.explain import vocabulary, wording
 from arrhythmia.explain.explanation import Explanation
 from arrhythmia.explain.reasons import Reasons
 from arrhythmia.labels import BEAT_CLASSES
@@ -19,7 +19,7 @@ from arrhythmia.predictions import SET_CLASSES, Assessment
 from arrhythmia.records import Lead, Record
 from arrhythmia.signals import BeatSettings, filtered_lead
 from arrhythmia.templates import FEWEST_BEATS, Template
-from arrhythmia.trust.events import invalid_before
+from arrhythmia.trust.events import known_rr
 
 
 @dataclass(frozen=True)
@@ -167,9 +167,7 @@ class Case:
 
         NaN for the first beat, and where invalid samples may hide a beat.
         """
-        missing = invalid_before(self.lead, self.beats.sample)[1:]
-        rr = np.diff(self.beats.sample) / self.record.fs
-        return np.concatenate([[np.nan], np.where(missing, np.nan, rr)])
+        return known_rr(self.lead, self.beats.sample)
 
     @property
     def rr_before(self) -> float | None:
@@ -252,14 +250,18 @@ class Case:
         """What was measured of the beat, in a sentence."""
         if not self.assessable:
             return wording.no_class(self.refer_reason)
-        return wording.sentence(self.reasons)
+        reasons = self.reasons
+        return vocabulary.sentence(reasons.target_class, self.called, reasons.measured)
 
     @property
     def sentences(self) -> list[str]:
         """Reasons in words, a line each, the most important first."""
         if not self.assessable:
             return [self.sentence]
-        evidence = wording.evidence_line(self.explanation, self.lead_named)
+        if self.called == self.target_class == "N":  # its evidence is that nothing is there
+            evidence = vocabulary.checked_words(self.reasons.measured)
+        else:
+            evidence = wording.evidence_line(self.explanation, self.lead_named)
         what_if = wording.what_if_line(self.reasons, self.lead_named)
         lines = [self.sentence, self.alike, self.in_leads, evidence, what_if]
         return [line for line in lines if line]

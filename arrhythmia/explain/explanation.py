@@ -15,21 +15,12 @@ import numpy as np
 from arrhythmia.beats import Beats
 from arrhythmia.classifier import Classifier
 from arrhythmia.errors import InputError
+from arrhythmia.explain.method_names import DEFAULT_METHOD
 from arrhythmia.explain.methods import METHODS
 from arrhythmia.explain.reference import RHYTHM, Comparison, compare_with_reference
 from arrhythmia.explain.waves import WAVES, Waves
 from arrhythmia.labels import BEAT_CLASSES
 
-DEFAULT_METHOD = "shap"
-"""The one that wins on DS1 (``python -m studies faithfulness``)."""
-METHOD_NAMES = {
-    "grad-cam": "Grad-CAM",
-    "grad-cam++": "Grad-CAM++",
-    "integrated-gradients": "integrated gradients",
-    "occlusion": "occlusion by waves",
-    "shap": "SHAP",
-    "lime": "LIME",
-}
 NEIGHBOURS = "neighbours' shape"
 NEIGHBOUR_TIMING = "neighbours' timing"
 PARTS = (*WAVES, *RHYTHM, NEIGHBOUR_TIMING, NEIGHBOURS)

@@ -17,9 +17,11 @@ from arrhythmia.drawing import (
     SMALL_BOX,
     ecg_paper,
     fits_paper,
+    names_as_they_are,
     new_axes,
 )
-from arrhythmia.explain.explanation import METHOD_NAMES, Explanation
+from arrhythmia.explain.explanation import Explanation
+from arrhythmia.explain.method_names import METHOD_NAMES
 from arrhythmia.explain.panels import NOT_READABLE, plot_evidence, plot_tachogram
 from arrhythmia.explain.wording import DISCLAIMER, empty_words, shares_words, wave_names
 from arrhythmia.files import whole_file
@@ -44,6 +46,7 @@ LETTERS, BOLD_LETTERS = 13, 9
 """Characters of text below the drawings that go on an inch."""
 
 
+@names_as_they_are()
 def draw_case(case: Case) -> Figure:
     """Figure of a beat: ECG paper, sentences, tachogram, bars of evidence, notes."""
     ax = plot_explained_beat(case)
@@ -90,6 +93,7 @@ def _write_lines(ax: Axes, bold: list[str], plain: list[str]) -> None:
         )  # fmt: skip
 
 
+@names_as_they_are()
 def plot_explained_beat(case: Case, seconds: float = STRIP_S, ax: Axes | None = None) -> Axes:
     """Draw one beat among its neighbours on ECG paper, with the evidence for its class.
 

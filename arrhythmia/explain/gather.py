@@ -7,19 +7,17 @@ import numpy as np
 from arrhythmia.beats import Beats
 from arrhythmia.classifier import Classifier, Decision, only
 from arrhythmia.explain.case import Case
-from arrhythmia.explain.explanation import (
-    DEFAULT_METHOD,
-    METHOD_NAMES,
-    check_beat,
-    check_choice,
-    find_evidence,
-)
+from arrhythmia.explain.explanation import check_beat, check_choice, find_evidence
+from arrhythmia.explain.method_names import DEFAULT_METHOD, METHOD_NAMES
 from arrhythmia.explain.reasons import find_reasons
+from arrhythmia.explain.timing import Timing, find_timing
 from arrhythmia.explain.waves import beat_waves
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.leads import lead_that_says_most
 from arrhythmia.predictions import Assessment
-from arrhythmia.records import Record
+from arrhythmia.records import Lead, Record
+from arrhythmia.rhythm import find_events
+from arrhythmia.trust.events import invalid_before, known_rr
 
 NEAR_S = 31.0
 """Seconds to each side of a beat within which the other beats are classified too: all that figure
@@ -84,12 +82,14 @@ def explain_beat(
     if every_view:
         classifier.trace()
         views = [(m, c) for m in METHOD_NAMES for c in BEAT_CLASSES]
-    waves = beat_waves(record, shown, beat, decision.templates)
+    lead = record.lead(shown.lead)
+    timing = record_timing(lead, shown, decision.probabilities)[beat]
+    waves = beat_waves(record, shown, beat, decision.templates, timing.fibrillating)
     explanations = {(m, c): find_evidence(classifier, shown, beat, m, c, waves) for m, c in views}
     classes = dict.fromkeys(c for _, c in views)
     return Case(
         record=record,
-        lead=record.lead(shown.lead),
+        lead=lead,
         beats=shown,
         beat=beat,
         settings=classifier.settings.beats,
@@ -99,6 +99,24 @@ def explain_beat(
         method=method,
         target_class=target_class,
         explanations=explanations,
-        reasons_for=find_reasons(classifier, shown, beat, list(classes), called, waves),
+        reasons_for=find_reasons(classifier, shown, beat, list(classes), called, waves, timing),
         notes=(*notes, *record.notes, *beats.notes),
     )
+
+
+def record_timing(lead: Lead, beats: Beats, probabilities: np.ndarray) -> list[Timing]:
+    """When the beats of a record come.
+
+    Parameters
+    ----------
+    lead : Lead
+    beats : Beats
+        Of the record.
+    probabilities : ndarray of float, shape (beats, 5)
+        NaN rows of beats that are not classified.
+    """
+    known = np.isfinite(probabilities).all(axis=1)
+    called = np.where(known, np.nan_to_num(probabilities).argmax(axis=1), -1)
+    missing = invalid_before(lead, beats.sample)
+    events = find_events(beats, called, known, missing=missing)
+    return find_timing(known_rr(lead, beats.sample), called, events)

@@ -15,7 +15,8 @@ import numpy as np
 
 from arrhythmia.drawing import CLASS_COLORS, MV_PER_SECOND, clock
 from arrhythmia.explain.case import Case
-from arrhythmia.explain.explanation import METHOD_NAMES, PARTS, Explanation
+from arrhythmia.explain.explanation import PARTS, Explanation
+from arrhythmia.explain.method_names import METHOD_NAMES
 from arrhythmia.explain.page_figures import (
     bars_figure,
     ecg_figure,
@@ -26,14 +27,15 @@ from arrhythmia.explain.page_figures import (
     tachogram,
 )
 from arrhythmia.explain.reasons import Reasons
+from arrhythmia.explain.vocabulary import sentence
 from arrhythmia.explain.waves import WAVES
 from arrhythmia.explain.wording import (
     DISCLAIMER,
     RR_NAMES,
     empty_words,
     evidence_words,
+    part_name,
     rr_values,
-    sentence,
     what_if,
     what_if_title,
 )
@@ -102,7 +104,7 @@ def page_data(case: Case) -> dict:
         "confidence": [*case.trust, *(filter(None, said) if case.assessable else ())],
         "notes": list(case.notes),
         "disclaimer": DISCLAIMER,
-        "parts": list(PARTS),
+        "parts": [part_name(part, explanation.waves) for part in PARTS],
         "waves": [WAVES[i] for i in explanation.waves.of_samples(len(explanation.samples))],
         "what_if_title": what_if_title(case.lead_named),
         "reasons": {c: _reasons(case, r) for c, r in case.reasons_for.items()},
@@ -134,7 +136,8 @@ def _probabilities(case: Case) -> dict[str, float]:
 def _reasons(case: Case, reasons: Reasons) -> dict:
     if not case.assessable:
         return {"sentence": case.sentence, "what_if": []}
-    return {"sentence": sentence(reasons), "what_if": what_if(reasons)}
+    said = sentence(reasons.target_class, reasons.called, reasons.measured)
+    return {"sentence": said, "what_if": what_if(reasons)}
 
 
 def _evidence(explanation: Explanation) -> dict:

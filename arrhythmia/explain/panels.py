@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from arrhythmia.drawing import CLASS_COLORS, new_axes
-from arrhythmia.explain.explanation import METHOD_NAMES, PARTS, RHYTHM_PARTS, Explanation
+from arrhythmia.explain.explanation import PARTS, RHYTHM_PARTS, Explanation
+from arrhythmia.explain.method_names import METHOD_NAMES
+from arrhythmia.explain.wording import part_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +86,8 @@ def plot_evidence(explanation: Explanation, ax: Axes | None = None) -> Axes:
                 fontsize=8, textcoords="offset points", va="center",
                 ha="left" if value >= 0 else "right",
             )  # fmt: skip
-    ax.set_yticks(places, PARTS, fontsize=8)
+    names = [part_name(part, explanation.waves) for part in PARTS]
+    ax.set_yticks(places, names, fontsize=8)
     for label in ax.get_yticklabels():
         label.set_style("italic" if label.get_text() in RHYTHM_PARTS else "normal")
     ax.invert_yaxis()

@@ -1,4 +1,4 @@
-"""Reasons for a class: measurements of a beat, and what would change its class.
+"""Reasons for a class: what would change it.
 
 Only what was computed is kept; nothing here is a diagnosis. The words are in
 `arrhythmia.explain.wording`.
@@ -15,10 +15,11 @@ from scipy.special import expit, softmax
 from arrhythmia.beats import Beats
 from arrhythmia.classifier import Classifier
 from arrhythmia.explain.explanation import called_class
+from arrhythmia.explain.measured import Measured, measure
 from arrhythmia.explain.reference import compare_with_reference, log_odds
-from arrhythmia.explain.waves import WAVES, Waves, find_waves, qrs_extent
+from arrhythmia.explain.timing import Timing
+from arrhythmia.explain.waves import WAVES, Waves
 from arrhythmia.labels import BEAT_CLASSES
-from arrhythmia.rr import irregularity, median_around
 from arrhythmia.sequences import covering_runs, network_inputs, rr_inputs
 
 FARTHEST_S = 0.6
@@ -62,21 +63,9 @@ class Reasons:
     called : str
         The class that the beat is given.
     by_itself : str
-        The class that the network gives it without its template: what ``move`` and the last two
-        go by, since a beat of another shape or timing would be in another template.
-    qrs_s, template_qrs_s : float, optional
-        Width of the QRS, and of that of the beats like the template beat, in all leads, in
-        seconds; None where it cannot be measured.
-    qrs_similarity : float
-        Correlation of the QRS with that of the template beat.
-    early : float
-        Part of the local RR interval by which the beat comes early; negative when late.
-    cycle : float
-        RR before and after together, relative to two local RR intervals: 1 after a full pause.
-    irregularity : float
-        See `arrhythmia.sequences.irregularity`.
-    p_wave_similarity : float
-        See `arrhythmia.p_wave.p_wave_similarity`.
+        The class that the network gives it without its template: what the rest goes by, since a
+        beat of another shape or timing would be in another template.
+    measured : Measured
     move : Move
         What moving it in time does to its class.
     without_qrs, without_timing : float, optional
@@ -88,13 +77,7 @@ class Reasons:
     target_class: str
     called: str
     by_itself: str
-    qrs_s: float | None
-    template_qrs_s: float | None
-    qrs_similarity: float
-    early: float
-    cycle: float
-    irregularity: float
-    p_wave_similarity: float
+    measured: Measured
     move: Move
     without_qrs: float | None
     without_timing: float | None
@@ -106,7 +89,8 @@ def find_reasons(
     beat: int,
     classes: Sequence[str],
     called: str,
-    waves: Waves | None = None,
+    waves: Waves,
+    timing: Timing,
 ) -> dict[str, Reasons]:
     """Measure a beat, move it in time, and put the QRS of the template beat in its place.
 
@@ -121,41 +105,23 @@ def find_reasons(
         Classes in question, of `arrhythmia.labels.BEAT_CLASSES`.
     called : str
         The class that the beat is given.
-    waves : Waves, optional
-        Of the beat, with the widths; without it they are not stated.
+    waves : Waves
+        Of the beat.
+    timing : Timing
+        Of the beat.
 
     Returns
     -------
     dict
         Class to `Reasons`.
     """
-    center = classifier.settings.beats.left
-    waves = waves or find_waves(beats.segments[beat], beats.template_beat, beats.fs, center)
-    of_beat = waves.edges[3:5]
-    of_template = qrs_extent(beats.template_beat, beats.fs, center)
-    part = slice(round(min(of_beat[0], of_template[0])), round(max(of_beat[1], of_template[1])) + 1)
-    local = float(median_around(beats.rr_pre)[beat])
-    measured = {
+    same = {
         "called": called,
         "by_itself": called_class(classifier, beats, beat),
-        "qrs_s": waves.qrs_s,
-        "template_qrs_s": waves.usual_qrs_s,
-        "qrs_similarity": _correlation(beats.segments[beat][part], beats.template_beat[part]),
-        "early": 1 - float(beats.rr_pre[beat]) / local,
-        "cycle": float(beats.rr_pre[beat] + beats.rr_post[beat]) / (2 * local),
-        "irregularity": float(irregularity(beats.rr_pre)[beat]),
-        "p_wave_similarity": float(beats.p_wave_similarity[beat]),
+        "measured": measure(beats, beat, waves, timing),
         "move": smallest_move(classifier, beats, beat),
     }
-    return {
-        c: Reasons(c, **measured, **_without(classifier, beats, beat, c, waves)) for c in classes
-    }
-
-
-def _correlation(first: np.ndarray, second: np.ndarray) -> float:
-    if np.ptp(first) == 0 or np.ptp(second) == 0:
-        return 0.0  # a flat line is like nothing: the quotient would be NaN
-    return float(np.corrcoef(first, second)[0, 1])
+    return {c: Reasons(c, **same, **_without(classifier, beats, beat, c, waves)) for c in classes}
 
 
 def _without(

@@ -89,7 +89,7 @@ def as_dict(case: Case, files: Mapping[str, str]) -> dict:
         "what_if": what_if(case.reasons),
         "evidence_percent": {k: round(v, 1) for k, v in explanation.percent.items()},
         "evidence_rr_inputs": _rounded(RR_NAMES, explanation.rr),
-        "measured": _digits(asdict(case.reasons)),
+        "measured": _measured(case),
         "explanation_note": empty_words(explanation),
         **files,
         "notes": list(case.notes),
@@ -186,6 +186,14 @@ def _template(case: Case) -> dict | None:
         "class_by_itself": case.by_itself,
         "words": case.alike,
     }
+
+
+def _measured(case: Case) -> dict:
+    """Measurements, and what would change the class, in one level."""
+    facts = asdict(case.reasons)
+    measured = facts.pop("measured")
+    timing = measured.pop("timing") | {"early": case.reasons.measured.timing.early}
+    return _digits(facts | measured | timing)
 
 
 def _rounded(names: Sequence[str], values: np.ndarray) -> dict[str, float]:

@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks, peak_widths
 
 from arrhythmia.beats import Beats
-from arrhythmia.delineate import Delineation, delineate
+from arrhythmia.delineate import Delineation, Wave, delineate
 from arrhythmia.errors import InputError
 from arrhythmia.records import Record
 from arrhythmia.signals import BeatSettings, fill_gaps
@@ -61,6 +61,8 @@ class Waves:
     qrs_s, usual_qrs_s : float, optional
         Width of the QRS in all leads, and the median of the beats like the template beat, in
         seconds; None where it could not be measured.
+    pr_s : float, optional
+        From the onset of P to that of the QRS in seconds; None where P was not seen.
     """
 
     edges: np.ndarray
@@ -69,81 +71,117 @@ class Waves:
     qrs_seen: bool = True
     qrs_s: float | None = None
     usual_qrs_s: float | None = None
+    pr_s: float | None = None
 
     def of_samples(self, length: int) -> np.ndarray:
         """Place in `WAVES` of every sample of a segment."""
         return np.clip(np.searchsorted(self.edges[1:-1], np.arange(length), side="right"), 0, 6)
 
 
-def delineate_record(record: Record, beats: Beats, number: np.ndarray) -> Delineation:
-    """Waves of all beats in all ECG leads that can be read.
+@dataclass(frozen=True)
+class RecordWaves:
+    """The waves of a record's beats, or of those of a part of it.
+
+    Parameters
+    ----------
+    beats : Beats
+        Of the record.
+    first : int
+        The beat that ``found`` begins with.
+    found : Delineation
+        Over all leads, in seconds from the start of the record.
+    usual_qrs_s : float, optional
+        Median width of the QRS of the beats like the template beat; None where none is.
+    """
+
+    beats: Beats
+    first: int
+    found: Delineation
+    usual_qrs_s: float | None
+
+    def of_beat(self, beat: int, fibrillating: bool = False) -> Waves:
+        """Waves of one beat; a P or T that was not seen has no width.
+
+        In fibrillation no P is seen, whatever the line before the QRS looks like.
+        """
+        beats, place = self.beats, beat - self.first
+        center, length = _center(beats), beats.segments.shape[1]
+        rough = find_waves(beats.segments[beat], beats.template_beat, beats.fs, center).edges
+        ends = [
+            [w.onset[place], w.end[place]] for w in (self.found.p, self.found.qrs, self.found.t)
+        ]
+        p, qrs, t = (np.array(ends) - beats.centers[beat]) * beats.fs + center
+        p_seen, qrs_seen, t_seen = (bool(np.isfinite(wave).all()) for wave in (p, qrs, t))
+        p_seen &= not fibrillating
+        qrs = qrs if qrs_seen else rough[3:5]
+        p, t = p if p_seen else qrs[[0, 0]], t if t_seen else qrs[[1, 1]]
+        edges = np.clip(np.concatenate([[0], p, qrs, t, [length]]), 0, length)
+        width = float(self.found.qrs.width[place]) if qrs_seen else None
+        pr = float(self.found.qrs.onset[place] - self.found.p.onset[place])
+        measured = p_seen and qrs_seen
+        return Waves(
+            edges, p_seen, t_seen, qrs_seen, width, self.usual_qrs_s, pr if measured else None
+        )
+
+
+def record_waves(
+    record: Record,
+    beats: Beats,
+    templates: Templates | None = None,
+    near: np.ndarray | None = None,
+) -> RecordWaves:
+    """Where the waves of a record's beats are, in all ECG leads that can be read.
 
     Parameters
     ----------
     record : Record
     beats : Beats
         Of the record.
-    number : ndarray of int, shape (beats,)
-        Template of each beat.
+    templates : Templates, optional
+        Of the record; found by default.
+    near : ndarray of int, optional
+        Only these beats, which follow each other.
     """
+    templates = templates or find_templates(beats, TemplateSettings())
+    near = np.arange(len(beats)) if near is None else near
+    start = max(round((beats.centers[near[0]] - 1) * record.fs), 0)
+    stop = round((beats.centers[near[-1]] + 1) * record.fs)
+    part = replace(record, signals=record.signals[start:stop], annotation=None)
     signals = []
-    for name in record.ecg_leads:
-        lead = record.lead(name)
+    for name in part.ecg_leads:
+        lead = part.lead(name)
         try:
             signal = fill_gaps(lead)
         except InputError:  # flat, or mostly invalid
             continue
         signals.append(signal * (lead.millivolts or 1 / np.std(signal)))
-    return delineate(np.stack(signals, axis=1), record.fs, beats.centers, number)
-
-
-def beat_waves(
-    record: Record, beats: Beats, beat: int, templates: Templates | None = None
-) -> Waves:
-    """Where the waves of this beat are, in all leads.
-
-    Parameters
-    ----------
-    record : Record
-    beats : Beats
-        Of the record.
-    beat : int
-        Which of them, from 0.
-    templates : Templates, optional
-        Of the record; found by default.
-
-    Returns
-    -------
-    Waves
-        A P or T that was not seen has no width.
-    """
-    templates = templates or find_templates(beats, TemplateSettings())
-    near = np.flatnonzero(np.abs(beats.centers - beats.centers[beat]) <= AROUND_S)
-    start = max(round((beats.centers[near[0]] - 1) * record.fs), 0)
-    stop = round((beats.centers[near[-1]] + 1) * record.fs)
-    part = replace(record, signals=record.signals[start:stop], annotation=None)
-    some = replace(beats, centers=beats.centers[near] - start / record.fs)
-    found, place = delineate_record(part, some, templates.number[near]), beat - int(near[0])
-
+    shift = start / record.fs
+    found = delineate(
+        np.stack(signals, axis=1), record.fs, beats.centers[near] - shift, templates.number[near]
+    )
+    waves = (
+        Wave(w.onset + shift, w.peak + shift, w.end + shift) for w in (found.p, found.qrs, found.t)
+    )
     segments = beats.segments[near] - beats.segments[near].mean(axis=1, keepdims=True)
     usual = beats.template_beat - beats.template_beat.mean()
     alike = segments @ usual
     alike = alike / np.maximum(np.linalg.norm(segments, axis=1) * np.linalg.norm(usual), 1e-9)
     widths = found.qrs.width[(alike >= USUAL) & found.qrs.seen]
-    width = float(found.qrs.width[place])
+    return RecordWaves(
+        beats, int(near[0]), Delineation(*waves), float(np.median(widths)) if len(widths) else None
+    )
 
-    length = beats.segments.shape[1]
-    rough = find_waves(beats.segments[beat], beats.template_beat, beats.fs, _center(beats)).edges
-    ends = [[w.onset[place], w.end[place]] for w in (found.p, found.qrs, found.t)]
-    p, qrs, t = (np.array(ends) - some.centers[place]) * beats.fs + _center(beats)
-    p_seen, qrs_seen, t_seen = (bool(np.isfinite(wave).all()) for wave in (p, qrs, t))
-    qrs = qrs if qrs_seen else rough[3:5]
-    p, t = p if p_seen else qrs[[0, 0]], t if t_seen else qrs[[1, 1]]
-    edges = np.clip(np.concatenate([[0], p, qrs, t, [length]]), 0, length)
-    return Waves(
-        edges, p_seen, t_seen, qrs_seen, width if qrs_seen else None,
-        float(np.median(widths)) if len(widths) else None,
-    )  # fmt: skip
+
+def beat_waves(
+    record: Record,
+    beats: Beats,
+    beat: int,
+    templates: Templates | None = None,
+    fibrillating: bool = False,
+) -> Waves:
+    """Where the waves of one beat are: `record_waves` of the minutes around it."""
+    near = np.flatnonzero(np.abs(beats.centers - beats.centers[beat]) <= AROUND_S)
+    return record_waves(record, beats, templates, near).of_beat(beat, fibrillating)
 
 
 def _center(beats: Beats) -> int:

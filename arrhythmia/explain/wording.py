@@ -9,7 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from arrhythmia.explain.explanation import METHOD_NAMES, Explanation
+from arrhythmia.explain.explanation import RHYTHM_PARTS, Explanation
+from arrhythmia.explain.method_names import METHOD_NAMES
 from arrhythmia.explain.reasons import Move, Reasons
 from arrhythmia.explain.waves import WAVES, Waves
 from arrhythmia.labels import CLASS_NAMES, SYMBOL_CLASS, SYMBOL_NAMES
@@ -26,22 +27,6 @@ PACED_NO_CLASS: Final = (
 WHAT_IF: Final = "What if (the beat judged by itself)"
 ALONE: Final = "Judged by itself: so few beats are not judged together."
 
-NOUNS: Final = {"N": "Normal", "S": "Supraventricular", "V": "Ventricular",
-                "E": "Ventricular escape", "F": "Fusion"}  # fmt: skip
-SHAPE_FIRST: Final = ("V", "E", "F")
-"""Classes told by the shape of the beat before its timing."""
-
-OFF_TIME: Final = 0.1
-"""A beat arrives early or late from this part of the local RR interval on."""
-IRREGULAR: Final = 0.1
-"""From this irregularity on, the rhythm is called irregular."""
-NO_P: Final = 0.25
-"""Below this P-wave similarity an irregular rhythm is said to have no P waves in common: nine
-tenths of DS1's beats in fibrillation."""
-WIDER_S: Final = 0.02
-"""A QRS is called wider or narrower than the usual one from this difference on."""
-SAME_SHAPE: Final = 0.9
-"""A QRS is called of the usual shape from this correlation on."""
 MOST_PARTS: Final = 3
 """So many parts of the evidence are named."""
 
@@ -84,65 +69,15 @@ def reference_words(symbol: str) -> str:
 
 def set_words(called: str, calibrated: float, set90: list[str]) -> str:
     """Calibrated probability of the class called, and the 90 % set."""
-    name = "V" if called == "E" else called
-    odd = "" if name in set90 else f"; {name} is less sure here than in nine of ten {name} beats"
     return (
         f"Calibrated p({called}) {chance(calibrated)}. "
-        f"90 % set: {' or '.join(set90)} (of N, S, V, F{odd})."
+        f"90 % set: {' or '.join(set90)} (of N, S, V, F)."
     )
 
 
 def referral_words(refer_reason: str) -> str:
     """That a person should look, and why."""
     return f"Refer to a cardiologist: {refer_reason}."
-
-
-def sentence(reasons: Reasons) -> str:
-    """Measurements in words.
-
-    Such as ``Ventricular: QRS 0.16 s against this patient's usual 0.09 s, arrives 38 % early,
-    full pause after.``
-    """
-    r = reasons
-    parts = [_shape_words(r), _timing_words(r)]
-    if r.target_class not in SHAPE_FIRST:
-        parts.reverse()
-    claim = NOUNS[r.target_class] if r.target_class == r.called else f"For {r.target_class}"
-    return f"{claim}: {', '.join(parts)}."
-
-
-def _shape_words(r: Reasons) -> str:
-    if r.qrs_s is None:
-        return "QRS width not measurable at this beat"
-    if r.template_qrs_s is None:
-        return f"QRS {r.qrs_s:.2f} s"
-    if abs(r.qrs_s - r.template_qrs_s) >= WIDER_S:
-        return f"QRS {r.qrs_s:.2f} s against this patient's usual {r.template_qrs_s:.2f} s"
-    if r.qrs_similarity < SAME_SHAPE:
-        return f"QRS of another shape than this patient's usual, {r.qrs_s:.2f} s wide"
-    return f"QRS as usual for this patient ({r.qrs_s:.2f} s)"
-
-
-def _timing_words(r: Reasons) -> str:
-    if r.early >= OFF_TIME:
-        words = f"arrives {100 * r.early:.0f} % early, {_pause_words(r)}"
-    elif r.early <= -OFF_TIME:
-        words = f"arrives {-100 * r.early:.0f} % late"
-    else:
-        words = "arrives on time"
-    if r.irregularity < IRREGULAR:
-        return words
-    without_p = " without P waves in common" if r.p_wave_similarity < NO_P else ""
-    return f"{words}, in an irregular rhythm{without_p}"
-
-
-def _pause_words(r: Reasons) -> str:
-    after = 2 * r.cycle - (1 - r.early)  # RR after, relative to the local RR interval
-    if after <= 1 + OFF_TIME:
-        return "no pause after"
-    if r.cycle < 1 - OFF_TIME / 2:
-        return "a pause after that is not full"
-    return "full pause after" if r.cycle <= 1 + OFF_TIME else "more than a full pause after"
 
 
 def template_words(beats: int, like_it: int, called: str, by_itself: str, own: float) -> str:
@@ -203,13 +138,22 @@ def _plain(probability: float) -> str:
 
 
 def evidence_words(explanation: Explanation) -> str:
-    """Where the evidence lies: ``QRS 65 %, time of arrival 12 % (rhythm in all 20 %)``."""
-    percent = {part: value for part, value in explanation.percent.items() if value >= 1}
-    strongest = sorted(percent, key=percent.get, reverse=True)[:MOST_PARTS]
-    if not strongest:
+    """Where the evidence lies, one sum: ``QRS 65 %, rhythm 20 % (…), T 9 %, the rest 6 %``."""
+    positive = {part: max(value, 0.0) for part, value in explanation.percent.items()}
+    rhythm = {part: positive.pop(part) for part in RHYTHM_PARTS}
+    most = max(rhythm, key=rhythm.get)
+    positive["rhythm"] = sum(rhythm.values())
+    strongest = sorted(positive, key=positive.get, reverse=True)[:MOST_PARTS]
+    named = {part: round(positive[part]) for part in strongest if positive[part] >= 0.5}
+    if not named:
         return f"nothing speaks for {explanation.target_class}"
-    named = ", ".join(f"{part} {percent[part]:.0f} %" for part in strongest)
-    return f"{named} (rhythm in all {explanation.shares['rhythm']:.0f} %)"
+    within = {"rhythm": f" (of it {most} {rhythm[most]:.0f} %)"} if rhythm[most] >= 0.5 else {}
+    words = [
+        f"{part_name(part, explanation.waves)} {value} %{within.get(part, '')}"
+        for part, value in named.items()
+    ]
+    rest = 100 - sum(named.values())
+    return ", ".join([*words, *([f"the rest {rest} %"] if rest > 0 else [])])
 
 
 def evidence_line(explanation: Explanation, lead: str = "") -> str:
@@ -222,7 +166,11 @@ def evidence_line(explanation: Explanation, lead: str = "") -> str:
 
 def shares_words(explanation: Explanation) -> str:
     """Where all the evidence lies, in three parts that make 100 %."""
-    return ", ".join(f"{name} {value:.0f} %" for name, value in explanation.shares.items())
+    shares = {name: round(value) for name, value in explanation.shares.items()}
+    if any(shares.values()):
+        largest = max(shares, key=shares.get)
+        shares[largest] += 100 - sum(shares.values())
+    return ", ".join(f"{name} {value} %" for name, value in shares.items())
 
 
 def empty_words(explanation: Explanation) -> str:
@@ -270,6 +218,11 @@ def _would_be(probability: float, r: Reasons) -> str:
     if not 0.005 <= probability < 0.995:  # no certainties
         return f"p({r.target_class}) would be {'below 0.01' if probability < 0.5 else 'above 0.99'}"
     return f"p({r.target_class}) would be {probability:.2f}"
+
+
+def part_name(part: str, waves: Waves) -> str:
+    """Name of a part of the evidence: where no P was seen, nothing is before it."""
+    return "before the QRS" if part == WAVES[0] and not waves.p_seen else part
 
 
 def wave_names(waves: Waves) -> list[str]:

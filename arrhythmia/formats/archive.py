@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import zipfile
 from dataclasses import replace
@@ -9,11 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from arrhythmia.errors import InputError
+from arrhythmia.formats.table import check_unpacked
 from arrhythmia.records import Hints, Record, read_record
 
 LARGEST: Final = 2_000_000_000
 """Bytes that a zip may unpack to."""
 MOST_FILES: Final = 200
+LEAST_BYTES: Final = 2
+"""Of a number in text."""
 
 
 def read(path: Path, hints: Hints) -> Record:
@@ -38,11 +42,14 @@ def read(path: Path, hints: Hints) -> Record:
                     f"'{path.name}' unpacks to more than {MOST_FILES} files or "
                     f"{LARGEST / 1e9:g} GB: unpack it yourself"
                 )
+            check_unpacked(path, sum(m.file_size for m in members) / LEAST_BYTES)
             for member in members:  # names are flattened: none can leave the folder
                 target = Path(folder, Path(member.filename.replace("\\", "/")).name)
                 if target.name and not target.name.startswith("."):
-                    target.write_bytes(archive.read(member))
-            return replace(read_record(_recording(path, Path(folder)), hints=hints))
+                    with archive.open(member) as packed, target.open("wb") as whole:
+                        shutil.copyfileobj(packed, whole)
+            record = read_record(_recording(path, Path(folder)), hints=hints)
+            return replace(record, name=path.stem)  # outputs are named after it
     except (
         zipfile.BadZipFile,
         NotImplementedError,

@@ -9,12 +9,12 @@ from typing import Final
 import numpy as np
 
 from arrhythmia.errors import InputError
-from arrhythmia.formats.table import make_record
+from arrhythmia.formats.table import check_unpacked, make_record
 from arrhythmia.records import Hints, Record
 
 RATE_NAMES: Final = ("fs", "sfreq", "sampling_rate", "frequency", "rate")
 LARGEST: Final = 4_000_000_000
-"""Bytes of an array."""
+"""Bytes of an array in memory."""
 
 
 def read(path: Path, hints: Hints) -> Record:
@@ -47,10 +47,8 @@ def read(path: Path, hints: Hints) -> Record:
 
 
 def _members(path: Path, stored: np.lib.npyio.NpzFile) -> dict[str, np.ndarray]:
-    with zipfile.ZipFile(path) as archive:
-        size = sum(member.file_size for member in archive.infolist())
-    if size > LARGEST:
-        raise InputError(f"'{path.name}' unpacks to {size / 1e9:.1f} GB: give a smaller file")
+    with zipfile.ZipFile(path) as archive:  # a value may be of one byte
+        check_unpacked(path, sum(member.file_size for member in archive.infolist()))
     return {name: stored[name] for name in stored.files}
 
 
@@ -84,8 +82,8 @@ def from_arrays(name: str, arrays: dict[str, np.ndarray], hints: Hints) -> Recor
             f"'{name}' must hold one array of numbers, or one called 'ecg': it has {known}"
         )
     (values,) = chosen.values()
-    if values.nbytes > LARGEST:
-        raise InputError(f"'{name}' holds {values.nbytes / 1e9:.1f} GB: cut it into parts")
+    if 8 * values.size > LARGEST:
+        raise InputError(f"'{name}' holds {8 * values.size / 1e9:.1f} GB: cut it into parts")
     values = np.asarray(values, dtype=float)
     values = values[:, None] if values.ndim == 1 else values
     values = values.T if values.shape[0] < values.shape[1] else values
@@ -98,7 +96,13 @@ def _parquet(path: Path, hints: Hints) -> Record:
     import pandas as pd
 
     try:
+        from pyarrow.parquet import read_metadata
+
+        promised = read_metadata(path)
+        check_unpacked(path, promised.num_rows * promised.num_columns)
         table = pd.read_parquet(path)
+    except InputError:
+        raise
     except ImportError as error:
         raise InputError(f"'{path.name}' is Parquet: 'pip install pyarrow' to read it") from error
     except Exception as error:  # pyarrow raises many kinds for a damaged file

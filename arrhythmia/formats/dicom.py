@@ -27,6 +27,9 @@ def read(path: Path, hints: Hints) -> Record:
     import pydicom
 
     try:
+        about = pydicom.filereader.read_file_meta_info(path)
+        if about.get("TransferSyntaxUID") == pydicom.uid.DeflatedExplicitVRLittleEndian:
+            raise InputError(f"'{path.name}' is packed: unpack it with dcmconv first")
         content = pydicom.dcmread(path)
         if "WaveformSequence" not in content or not len(content.WaveformSequence):
             raise InputError(f"'{path.name}' is a DICOM file without a waveform")

@@ -34,7 +34,8 @@ def read(path: Path, hints: Hints) -> Record:
     import edfio
 
     try:
-        reader = edfio.read_bdf if path.read_bytes()[:1] == b"\xff" else edfio.read_edf
+        with path.open("rb") as file:
+            reader = edfio.read_bdf if file.read(1) == b"\xff" else edfio.read_edf
         content = reader(path)
         signals = [s for s in content.signals if s.label not in NOT_ANNOTATION]
         signals = [s for s in signals if not s.label.upper().startswith(NOT_ECG)] or signals

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 
 from arrhythmia.errors import InputError
-from arrhythmia.formats.arrays import LARGEST, from_arrays
+from arrhythmia.formats.arrays import from_arrays
+from arrhythmia.formats.table import check_unpacked
 from arrhythmia.records import Hints, Record
 
 
@@ -40,9 +42,7 @@ def read(path: Path, hints: Hints) -> Record:
 def _version_5(path: Path) -> dict[str, np.ndarray]:
     from scipy.io import loadmat, whosmat
 
-    sizes = {name: int(np.prod(shape)) for name, shape, _ in whosmat(path)}
-    if sum(sizes.values()) * 8 > LARGEST:
-        raise InputError(f"'{path.name}' holds more than {LARGEST / 1e9:g} GB: cut it into parts")
+    check_unpacked(path, sum(math.prod(shape) for _, shape, _ in whosmat(path)))
     content = loadmat(path)
     return {
         k: v for k, v in content.items() if isinstance(v, np.ndarray) and not k.startswith("__")
@@ -53,9 +53,13 @@ def _hdf(path: Path) -> dict[str, np.ndarray]:
     import h5py
 
     with h5py.File(path, "r") as content:
-        arrays = {k: v for k, v in content.items() if isinstance(v, h5py.Dataset)}
-        if sum(v.nbytes for v in arrays.values()) > LARGEST:
-            raise InputError(
-                f"'{path.name}' holds more than {LARGEST / 1e9:g} GB: cut it into parts"
-            )
+        arrays = {
+            name: content[name]
+            for name in content
+            if isinstance(content.get(name, getlink=True), h5py.HardLink)
+            and isinstance(content[name], h5py.Dataset)
+        }
+        if any(v.external or v.is_virtual for v in arrays.values()):
+            raise InputError(f"'{path.name}' keeps its numbers in another file: give a whole one")
+        check_unpacked(path, sum(math.prod(v.shape or ()) for v in arrays.values()))
         return {k: np.asarray(v) for k, v in arrays.items() if v.dtype.kind in "iuf"}

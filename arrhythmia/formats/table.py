@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -16,7 +17,32 @@ COUNTS: Final = 50.0
 """An ECG never moves by so many millivolts: such values are counts of a converter."""
 UNIT_NAMES: Final = {"uv": "uV", "µv": "µV", "μv": "µV", "mv": "mV", "v": "V", "nv": "nV",
                      "microvolt": "uV", "millivolt": "mV", "volt": "V"}  # fmt: skip
+UNPACKED: Final = (20_000_000, 20)
+"""Values that a packed file may hold, and how many more for each of its bytes."""
 LEAST_SAMPLES: Final = 2
+MOST_SIGNALS: Final = 256
+
+
+def check_unpacked(path: Path, values: float) -> None:
+    """Refuse what would unpack to so much that it is no recording, before memory is taken.
+
+    Parameters
+    ----------
+    path : Path
+    values : float
+        That it promises, of 8 bytes in memory.
+
+    Raises
+    ------
+    InputError
+        If they are more than `UNPACKED` says.
+    """
+    size = path.stat().st_size
+    if values > UNPACKED[0] + UNPACKED[1] * size:
+        raise InputError(
+            f"'{path.name}' of {size} bytes promises {values:.3g} values: it is damaged, or no "
+            "recording"
+        )
 
 
 def unit_of(text: str) -> str:
@@ -70,6 +96,8 @@ def make_record(
     signals = np.asarray(signals, dtype=float)
     if len(signals) < LEAST_SAMPLES or not signals.shape[1]:
         raise InputError(f"'{name}' holds no signal")
+    if signals.shape[1] > MOST_SIGNALS:
+        raise InputError(f"'{name}' holds {signals.shape[1]} signals, more than {MOST_SIGNALS}")
     signals = np.where(np.isfinite(signals), signals, np.nan)
     finite = signals[np.isfinite(signals)]
     given = [unit_of(unit) or unit for unit in units]
@@ -85,21 +113,11 @@ def make_record(
             notes.append(f"'{name}' says no unit: taken as mV (--units names another)")
             given = ["mV"] * len(given)
     return Record(
-        name=name.rsplit("/", 1)[-1].rsplit(".", 1)[0],
+        name=Path(name).stem,
         signals=signals,
         fs=float(fs),
-        leads=distinct(leads),
+        leads=tuple(leads),
         units=tuple(given),
         start=start,
         notes=tuple(notes),
     )
-
-
-def distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Names of leads, each once: the second ECG is ``ECG (2)``."""
-    seen: dict[str, int] = {}
-    result = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        result.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return tuple(result)

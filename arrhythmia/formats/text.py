@@ -6,7 +6,6 @@ of time gives the rate, and gaps where it jumps.
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from dataclasses import dataclass, field
@@ -24,7 +23,8 @@ from arrhythmia.records import IS_ECG, Hints, Record
 LARGEST: Final = 2_000_000_000
 """Bytes."""
 HEAD: Final = 400
-"""Lines that are searched for the beginning of the numbers."""
+"""Lines that are searched for the beginning of the numbers, of so many characters on average:"""
+LONGEST_LINE: Final = 400
 IN_A_ROW: Final = 3
 """So many lines of as many numbers are the beginning."""
 COMMENTS: Final = ("#", "%", "//", "'")
@@ -81,10 +81,14 @@ def read(path: Path, hints: Hints) -> Record:
     """
     if path.stat().st_size > LARGEST:
         raise InputError(f"'{path}' is larger than {LARGEST / 1e9:g} GB: cut it into parts")
-    text = _decoded(path)
-    head = _find_numbers(path, text)
-    table = _table(path, text, head)
-    return record_of_table(path.name, table, "\n".join(head.lines[: head.first]), hints)
+    for encoding in _encodings(path):
+        try:
+            head = _find_numbers(path, encoding)
+            table = _table(path, encoding, head)
+        except UnicodeError:
+            continue
+        return record_of_table(path.name, table, "\n".join(head.lines[: head.first]), hints)
+    raise InputError(f"'{path}' is no text in a known encoding")
 
 
 def record_of_table(name: str, table: pd.DataFrame, above: str, hints: Hints) -> Record:
@@ -122,17 +126,10 @@ def record_of_table(name: str, table: pd.DataFrame, above: str, hints: Hints) ->
     return make_record(name, signals, fs, leads, units, hints, start or _date(above), notes)
 
 
-def _decoded(path: Path) -> str:
-    content = path.read_bytes()
-    encodings = (
-        ("utf-16",) if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "latin-1")
-    )
-    for encoding in encodings:
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise InputError(f"'{path}' is no text in a known encoding")
+def _encodings(path: Path) -> tuple[str, ...]:
+    with path.open("rb") as file:
+        is_wide = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+    return ("utf-16",) if is_wide else ("utf-8-sig", "latin-1")
 
 
 def _fields(line: str, delimiter: str) -> list[str]:
@@ -161,9 +158,11 @@ def _is_row(fields: list[str], decimal: str) -> bool:
     return bool(numbers) and all(_is_number(f, decimal) or _is_time(f) for f in held)
 
 
-def _find_numbers(path: Path, text: str) -> Head:
+def _find_numbers(path: Path, encoding: str) -> Head:
     """Where the numbers begin, and how they are set apart."""
-    lines = text[: 400 * HEAD].splitlines()[:HEAD]
+    with path.open(encoding=encoding) as file:
+        lines = file.read(LONGEST_LINE * HEAD).split("\n")[:HEAD]
+    lines = lines if lines[-1] or len(lines) == 1 else lines[:-1]
     best: Head | None = None
     for delimiter, decimal in ((";", "."), (";", ","), ("\t", "."), ("\t", ","), (",", "."),
                                (" ", "."), (" ", ",")):  # fmt: skip
@@ -218,15 +217,19 @@ def _open_signals(line: str, columns: int) -> list[str]:
     return names if len(names) == columns else []
 
 
-def _table(path: Path, text: str, head: Head) -> pd.DataFrame:
-    body = io.StringIO("\n".join(text.splitlines()[head.first :]))
+def _table(path: Path, encoding: str, head: Head) -> pd.DataFrame:
     separator = r"\s+" if head.delimiter == " " else head.delimiter
     try:
-        table = pd.read_csv(
-            body, sep=separator, header=None, decimal=head.decimal, comment=None,
-            quotechar='"', skipinitialspace=True, on_bad_lines="skip", low_memory=False,
-            names=range(head.columns),
-        )  # fmt: skip
+        with path.open(encoding=encoding) as body:
+            for _ in range(head.first):
+                body.readline()
+            table = pd.read_csv(
+                body, sep=separator, header=None, decimal=head.decimal, comment=None,
+                quotechar='"', skipinitialspace=True, on_bad_lines="skip", low_memory=False,
+                names=range(head.columns),
+            )  # fmt: skip
+    except UnicodeError:
+        raise
     except (ValueError, pd.errors.ParserError, RecursionError) as error:
         reason = str(error).splitlines()[0][:120]
         raise InputError(f"'{path.name}' cannot be read as a table ({reason})") from error

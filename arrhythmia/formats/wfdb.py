@@ -12,15 +12,19 @@ import wfdb
 from scipy.signal import resample_poly
 
 from arrhythmia.errors import InputError
-from arrhythmia.formats.table import distinct
 from arrhythmia.formats.wfdb_annotation import read_annotation
-from arrhythmia.formats.wfdb_header import Header, read_header
-from arrhythmia.records import NOT_ECG, Record
+from arrhythmia.formats.wfdb_header import (
+    Header,
+    check_not_elsewhere,
+    path_for_wfdb,
+    read_header,
+)
+from arrhythmia.records import NOT_ECG, Hints, Record
 
 LEAST_SAMPLES: Final = 2
 
 
-def read(path: Path, annotator: str = "atr") -> Record:
+def read(path: Path, annotator: str = "atr", hints: Hints = Hints()) -> Record:  # noqa: B008
     """Read a WFDB record with all its signals, also one of several segments or rates.
 
     Parameters
@@ -29,6 +33,8 @@ def read(path: Path, annotator: str = "atr") -> Record:
         Of the record, without suffix.
     annotator : str
         Suffix of the annotation file. Without such a file ``annotation`` is None.
+    hints : Hints
+        Whether links to files elsewhere are followed.
 
     Returns
     -------
@@ -42,7 +48,7 @@ def read(path: Path, annotator: str = "atr") -> Record:
         If a file is missing, truncated or damaged, promises absurd sizes, or the header points
         outside its folder.
     """
-    header = read_header(path)
+    header = read_header(path, hints.follow_links)
     try:
         signals, fs, names, units, notes = _signals(path, header)
     except InputError:
@@ -56,13 +62,15 @@ def read(path: Path, annotator: str = "atr") -> Record:
     if not np.isfinite(signals).any():
         raise InputError(f"record '{path.name}' holds no number that is one: check its header")
     file = path.with_name(f"{path.name}.{annotator}")
-    annotation, more = read_annotation(file, fs, len(signals))
+    if file.is_file() and not hints.follow_links:
+        check_not_elsewhere(file)
+    annotation, more = read_annotation(file, fs, len(signals), float(header.content.fs))
     return Record(
         name=path.name,
         signals=signals,
         fs=fs,
-        leads=distinct([_shown(name) or f"signal {i}" for i, name in enumerate(names, 1)]),
-        units=tuple(_shown(unit) or "mV" for unit in units),
+        leads=tuple(str(name or "") or f"signal {i}" for i, name in enumerate(names, 1)),
+        units=tuple(str(unit or "") or "mV" for unit in units),
         annotation=annotation,
         start=_start(header),
         notes=(*header.notes, *notes, *more),
@@ -78,10 +86,10 @@ def _signals(
         return (*_segments(path, content), ())
     frames = [int(n or 1) for n in content.samps_per_frame]
     if max(frames) == 1:
-        digital = wfdb.rdrecord(str(path), physical=False)
+        digital = wfdb.rdrecord(path_for_wfdb(path), physical=False)
         notes = _checksum_notes(path, content, digital.calc_checksum())
         return digital.dac(), float(digital.fs), digital.sig_name, digital.units, notes
-    digital = wfdb.rdrecord(str(path), physical=False, smooth_frames=False)
+    digital = wfdb.rdrecord(path_for_wfdb(path), physical=False, smooth_frames=False)
     notes = _checksum_notes(path, content, digital.calc_checksum(expanded=True))
     columns = digital.dac(expanded=True)
     ecg = [not str(name or "").upper().startswith(NOT_ECG) for name in digital.sig_name]
@@ -97,14 +105,14 @@ def _segments(
 ) -> tuple[np.ndarray, float, list[str], list[str]]:
     """Signals of all segments, one after the other; gaps are NaN."""
     if content.layout == "variable":  # segments may have other leads
-        whole = wfdb.rdrecord(str(path))
+        whole = wfdb.rdrecord(path_for_wfdb(path))
         return whole.p_signal, float(whole.fs), whole.sig_name, whole.units
     parts, first = [], None
     for name, length in zip(content.seg_name, content.seg_len, strict=True):
         if name == "~":
             parts.append(np.full((length, content.n_sig), np.nan))
             continue
-        part = wfdb.rdrecord(str(path.with_name(name)))
+        part = wfdb.rdrecord(path_for_wfdb(path.with_name(name)))
         first = first or part
         parts.append(part.p_signal)
     if first is None:
@@ -136,7 +144,7 @@ def _checksum_notes(path: Path, content: wfdb.Record, sums: list[int]) -> tuple[
     ]
     if not bad:
         return ()
-    names = ", ".join(_shown(name) for name in bad[:5])
+    names = ", ".join(bad[:5])
     return (f"the checksum of {names} in '{path.name}.hea' does not fit: the signal was changed or "
             "is damaged",)  # fmt: skip
 
@@ -151,8 +159,3 @@ def _damaged(path: Path, header: Header) -> str:
     files = " or ".join(f"'{path.with_name(name)}'" for name in list(dict.fromkeys(names))[:3])
     promise = f"its header promises {header.content.sig_len} samples"
     return f"{files} is truncated or damaged ({promise}): fetch it again"
-
-
-def _shown(text: str | None) -> str:
-    """A name without control characters, which a terminal would obey."""
-    return "".join(c if c.isprintable() else "?" for c in str(text or ""))[:60]

@@ -15,6 +15,7 @@ from typing import Final
 import wfdb
 
 from arrhythmia.errors import InputError
+from arrhythmia.formats.table import check_unpacked
 
 LARGEST_HEADER: Final = 1_000_000
 """Bytes."""
@@ -24,6 +25,8 @@ MOST_SEGMENTS: Final = 10_000
 MOST_HZ: Final = 100_000.0
 MOST_VALUES: Final = 2_000_000_000
 """Samples of all signals together."""
+PACKED: Final = ("508", "516", "524")
+"""Formats of signals that are packed (FLAC)."""
 MOST_SKEW: Final = 1_000_000
 GAINS: Final = (1e-9, 1e12)
 """Smallest and largest gain, in counts a unit."""
@@ -46,38 +49,59 @@ class Header:
     notes: tuple[str, ...] = ()
 
 
-def read_header(path: Path) -> Header:
+def path_for_wfdb(path: Path) -> str:
+    """A path as ``wfdb`` takes it, which reads addresses too: ``~``, and one in another by ``::``.
+
+    Raises
+    ------
+    InputError
+        If it has ``::`` in it.
+    """
+    text = str(path.absolute())
+    if "::" in text:
+        raise InputError(f"'{path}' has '::' in its path, where wfdb sees an address: rename it")
+    return text
+
+
+def read_header(path: Path, follow_links: bool = False) -> Header:
     """Read and check the header of a record, and of its segments.
 
     Parameters
     ----------
     path : Path
         Of the record, without suffix.
+    follow_links : bool
+        Signal files may be links to files elsewhere.
 
     Raises
     ------
     InputError
         If it is missing, malformed, promises too much, or points outside its folder.
     """
+    content, notes = _parsed(path)
     file = path.with_name(f"{path.name}.hea")
-    lines = _lines(file)
-    notes = _check_rate(file, lines[0])
-    try:
-        content = wfdb.rdheader(str(path))
-    except Exception as error:  # wfdb raises many kinds for a malformed header
-        reason = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
-        raise InputError(f"'{file}' is not a WFDB header ({reason})") from error
     if isinstance(content, wfdb.MultiRecord):
-        _check_segments(path, content)
+        _check_segments(path, content, follow_links)
         return Header(content, notes)
     if not content.n_sig or not content.file_name:
         raise InputError(f"'{file}' has no signals of its own: name another record")
     if not content.fs or content.fs > MOST_HZ:
         raise InputError(f"'{file}' gives a sampling rate of {content.fs or 0:g} Hz: correct it")
     _check_promises(path, content)
-    for name in dict.fromkeys(content.file_name):
-        check_signal_file(path, name)
+    _check_files(path, content, follow_links)
     return Header(content, notes)
+
+
+def _parsed(path: Path) -> tuple[wfdb.Record | wfdb.MultiRecord, tuple[str, ...]]:
+    """A header as ``wfdb`` understands it, and notes; its text is looked at first."""
+    file = path.with_name(f"{path.name}.hea")
+    lines, text = _lines(file), path_for_wfdb(path)
+    notes = _check_rate(file, lines[0])
+    try:
+        return wfdb.rdheader(text), notes
+    except Exception as error:  # wfdb raises many kinds for a malformed header
+        reason = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
+        raise InputError(f"'{file}' is not a WFDB header ({reason})") from error
 
 
 def _lines(file: Path) -> list[str]:
@@ -117,9 +141,9 @@ def _check_rate(file: Path, line: str) -> tuple[str, ...]:
 
 def _check_promises(path: Path, content: wfdb.Record) -> None:
     file = f"'{path}.hea'"
-    if content.n_sig > MOST_SIGNALS or len(content.file_name) != content.n_sig:
-        raise InputError(f"{file} promises {content.n_sig} signals and describes "
-                         f"{len(content.file_name)}")  # fmt: skip
+    files = content.file_name or []
+    if content.n_sig > MOST_SIGNALS or len(files) != content.n_sig:
+        raise InputError(f"{file} promises {content.n_sig} signals and describes {len(files)}")
     frames = [int(n or 1) for n in content.samps_per_frame or [1]]
     if max(frames) > 1000 or (content.sig_len or 0) * sum(frames) > MOST_VALUES:
         raise InputError(f"{file} promises more than {MOST_VALUES:g} samples")
@@ -133,7 +157,21 @@ def _check_promises(path: Path, content: wfdb.Record) -> None:
             raise InputError(f"{file} gives a skew of {skew} samples: correct it")
 
 
-def check_signal_file(path: Path, name: str) -> None:
+def _check_files(path: Path, content: wfdb.Record, follow_links: bool) -> None:
+    """Signal files are beside their header, and packed ones do not unpack to too much."""
+    for name in dict.fromkeys(content.file_name):
+        check_signal_file(path, name, follow_links)
+        promised = [
+            int(frames or 1)
+            for file, kind, frames in zip(
+                content.file_name, content.fmt, content.samps_per_frame, strict=True
+            )
+            if file == name and kind in PACKED
+        ]
+        check_unpacked(path.with_name(name), (content.sig_len or 0) * sum(promised))
+
+
+def check_signal_file(path: Path, name: str, follow_links: bool) -> None:
     """A header from a stranger can point anywhere: only regular files beside it are read.
 
     Raises
@@ -141,27 +179,38 @@ def check_signal_file(path: Path, name: str) -> None:
     InputError
         If the file is elsewhere, is missing, or is no regular file.
     """
-    if Path(name).name != name or "\\" in name or name in ("", "~", "-") or len(name) > 200:
+    if (
+        Path(name).name != name or "\\" in name or "::" in name or "\0" in name
+        or name in ("", "~", "-") or len(name) > 200
+    ):  # fmt: skip
         raise InputError(f"'{path}.hea' names the signal file '{name[:60]}' outside its own folder")
     file = path.with_name(name)
     if not file.is_file():
         raise InputError(f"record '{path.name}' lacks its signal file '{file}'")
-    if file.resolve().parent != path.parent.resolve():
+    if not follow_links:
+        check_not_elsewhere(file)
+
+
+def check_not_elsewhere(file: Path) -> None:
+    """Raise an InputError if a file is a link to one outside its own folder."""
+    if file.resolve().parent != file.parent.resolve():
         raise InputError(
-            f"'{file}' is a link to a file outside its own folder: copy the file there"
+            f"'{file}' is a link to a file outside its own folder: copy the file there, or add "
+            "--follow-links if you trust it"
         )
 
 
-def _check_segments(path: Path, content: wfdb.MultiRecord) -> None:
+def _check_segments(path: Path, content: wfdb.MultiRecord, follow_links: bool) -> None:
     """Every segment is a record beside it; the whole is not too long."""
     if not content.fs or (content.sig_len or 0) * max(content.n_sig or 1, 1) > MOST_VALUES:
         raise InputError(f"'{path}.hea' promises more than {MOST_VALUES:g} samples, or no rate")
     for name in dict.fromkeys(content.seg_name):
         if name == "~":  # a gap
             continue
-        check_signal_file(path, f"{name}.hea")
-        lines = _lines(path.with_name(f"{name}.hea"))
-        for line in lines[1:]:
-            signal_file = line.split()[0]
-            if signal_file != "~":  # the layout of the segments has no signals
-                check_signal_file(path, signal_file)
+        check_signal_file(path, f"{name}.hea", follow_links)
+        segment, _ = _parsed(path.with_name(name))
+        if isinstance(segment, wfdb.MultiRecord):
+            raise InputError(f"'{path}.hea' has a segment '{name}' that is of segments itself")
+        _check_promises(path.with_name(name), segment)
+        if set(segment.file_name or ["~"]) != {"~"}:  # the layout of segments has no signals
+            _check_files(path.with_name(name), segment, follow_links)

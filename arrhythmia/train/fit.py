@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +19,7 @@ from arrhythmia.model import build_network
 from arrhythmia.model_settings import ModelSettings
 from arrhythmia.sequences import RR_INPUTS
 from arrhythmia.signals import BeatSettings
-from arrhythmia.stopping import end_with_parent
+from arrhythmia.stopping import in_processes
 from arrhythmia.templates import TemplateSettings
 from arrhythmia.train.batches import Leads, RunBatches, prepare_records, training_beats
 from arrhythmia.train.ensemble import combine, member_seeds
@@ -118,7 +116,7 @@ def fit_ensemble(
     if settings.members == 1:
         return fit(records, beat_settings, settings, seed, verbose)
     import pandas as pd
-    from loky import cpu_count, get_reusable_executor
+    from loky import cpu_count
 
     single = replace(settings, members=1)
     seeds = member_seeds(seed, settings.members)
@@ -126,10 +124,8 @@ def fit_ensemble(
     if verbose:
         print(f"{settings.members} networks of {settings.epochs} epochs, {at_a_time} at a time",
               flush=True)  # fmt: skip
-    processes = get_reusable_executor(
-        at_a_time, initializer=end_with_parent, initargs=(os.getpid(),)
-    )
-    results = processes.map(partial(_fit_on_one_core, records, beat_settings, single), seeds)
+    calls = [(records, beat_settings, single, member_seed) for member_seed in seeds]
+    results = in_processes(at_a_time, _fit_on_one_core, calls)
     members, histories = [], []
     try:
         for member_seed, (weights, history) in zip(seeds, results, strict=True):
@@ -149,9 +145,6 @@ def fit_ensemble(
             f"1.5 GB, and {at_a_time} ran at a time; LOKY_MAX_CPU_COUNT=1 in the environment "
             "trains one after the other"
         ) from None
-    except BaseException:  # Ctrl-C too: they would train on
-        processes.shutdown(kill_workers=True)
-        raise
     network = combine([member.network for member in members], settings.network)
     facts = _model_settings(beat_settings, settings, seed, records, {"member_seeds": seeds})
     history = pd.concat(histories).groupby("epoch", as_index=False).mean()

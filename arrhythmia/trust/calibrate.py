@@ -35,7 +35,6 @@ from arrhythmia.predictions import (
 from arrhythmia.records import read_record
 from arrhythmia.trust.confidence import (
     LEAST_PROBABILITY,
-    SET_GROUPING,
     Confidence,
     Novelty,
     shape_features,
@@ -52,6 +51,7 @@ from arrhythmia.trust.fit import (
 )
 from arrhythmia.trust.measure import confidence_report, reliability, risk_figures
 from arrhythmia.trust.quality import find_problems_of_record
+from arrhythmia.trust.sets import SET_GROUPING, set_scores
 
 REFER_SHARE: Final = 0.05
 """Share of the beats of DS1, out of fold, that a person is asked to look at."""
@@ -127,7 +127,7 @@ def fit_confidence(beats: OutOfFoldBeats, novelty: Novelty) -> Confidence:
     temperature = fit_temperature(known.probabilities, known.truth, weights)
     calibrated = temperature_scaled(known.probabilities, temperature)
     truth = grouping_numbers(SET_GROUPING)[known.truth]
-    thresholds = fit_thresholds(grouped(calibrated, SET_GROUPING), truth, known.record)
+    thresholds = fit_thresholds(set_scores(calibrated), truth, known.record)
     order = np.argsort(known.novelty)
     place = np.searchsorted(np.cumsum(weights[order]), 1 - NOVEL_SHARE)
     limit = float(known.novelty[order][min(place, len(order) - 1)])
@@ -337,7 +337,7 @@ def format_calibration(confidence: Confidence) -> str:
         errors = f"ECE {values['ece']:.4f}, of the worst fold {values['worst_fold']:.4f}"
         likelihood = f"negative log-likelihood {values['negative_log_likelihood']:.4f}"
         lines.append(f"  {name}: {errors}, {likelihood}")
-    lines.append("a class is in a set from this probability on (records of DS1 that hold it):")
+    lines.append("a class is in a set from this part of the probability of the class called on:")
     for level, thresholds in confidence.thresholds.items():
         values = ", ".join(f"{c} {v:.4f}" for c, v in zip(SET_CLASSES, thresholds, strict=True))
         lines.append(f"  {level} %: {values}")

@@ -18,24 +18,21 @@ from scipy.special import softmax
 from arrhythmia.beats import Beats
 from arrhythmia.errors import InputError
 from arrhythmia.files import read_json, whole_file
-from arrhythmia.labels import BEAT_CLASSES, grouped
+from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.model_settings import model_digest
 from arrhythmia.predictions import SET_CLASSES, Assessment
 from arrhythmia.records import Record
 from arrhythmia.sequences import with_difference
 from arrhythmia.trust.quality import PACED, PROBLEMS, find_problems_of_record
+from arrhythmia.trust.sets import LEVELS, set_scores, sets_of
 
 if TYPE_CHECKING:
     from arrhythmia.classifier import Classifier
 
 FILE: Final = "confidence.json"
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Changes when older files can no longer be read."""
 
-SET_GROUPING: Final = "aami"
-"""The grouping whose classes are `arrhythmia.predictions.SET_CLASSES`."""
-LEVELS: Final = (90, 95)
-"""Per cent of the beats of each class whose set is to hold the true class."""
 LEAST_PROBABILITY: Final = 5e-5
 """Half of the last place of probabilities in ``predictions.csv``; 0 there stands for this."""
 
@@ -66,31 +63,6 @@ def temperature_scaled(probabilities: np.ndarray, temperature: float) -> np.ndar
         Rows sum to 1.
     """
     return softmax(np.log(np.maximum(probabilities, LEAST_PROBABILITY)) / temperature, axis=1)
-
-
-def sets_of(probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Prediction sets: every class that is at least as likely as its threshold.
-
-    A set that would be empty holds the most likely class, which can only add to coverage.
-
-    Parameters
-    ----------
-    probabilities : ndarray, shape (beats, classes)
-        Calibrated, over `arrhythmia.predictions.SET_CLASSES`.
-    thresholds : ndarray of float, shape (classes,)
-        See `arrhythmia.trust.fit.fit_thresholds`.
-
-    Returns
-    -------
-    ndarray of bool, shape (beats, classes)
-        Without any class where probabilities are NaN.
-    """
-    known = np.isfinite(probabilities).all(axis=1)
-    sets = np.nan_to_num(probabilities, nan=-1.0) >= thresholds - 1e-9
-    sets[~known] = False
-    empty = np.flatnonzero(known & ~sets.any(axis=1))
-    sets[empty, probabilities[empty].argmax(axis=1)] = True
-    return sets
 
 
 @dataclass(frozen=True)
@@ -162,8 +134,8 @@ class Confidence:
     temperature : float
         See `temperature_scaled`.
     thresholds : dict
-        Level (90, 95) to an ndarray of shape (classes,): how likely a class must be to be in
-        the set; 0 for a class that too few records hold.
+        Level (90, 95) to an ndarray of shape (classes,): the score from which on a class is in
+        the set (`set_scores`); 0 for a class that too few records hold.
     refer_above : float
         A beat whose most likely class is less likely than 1 minus this is referred.
     novelty : Novelty
@@ -310,9 +282,9 @@ class Confidence:
         """
         chosen = np.isfinite(probabilities).all(axis=1)
         calibrated = temperature_scaled(probabilities, self.temperature)
-        by_set_class = grouped(calibrated, SET_GROUPING)
         unreadable = chosen & (problems > 0)
-        sets90, sets95 = (sets_of(by_set_class, self.thresholds[level]) for level in LEVELS)
+        scores = set_scores(calibrated)
+        sets90, sets95 = (sets_of(scores, self.thresholds[level]) for level in LEVELS)
         sets90[unreadable] = sets95[unreadable] = True  # it could be anything
         score = 1.0 - calibrated.max(axis=1)
         unsure = chosen & (score > self.refer_above)

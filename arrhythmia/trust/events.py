@@ -108,3 +108,18 @@ def invalid_before(lead: Lead, sample: np.ndarray) -> np.ndarray:
     invalid = np.concatenate([[0], np.cumsum(~np.isfinite(lead.signal))])
     between = np.diff(invalid[sample], prepend=invalid[sample[:1]])
     return between > HIDDEN_S * lead.fs
+
+
+def known_rr(lead: Lead, sample: np.ndarray) -> np.ndarray:
+    """RR interval before each beat in seconds, shape (beats,).
+
+    NaN for the first beat, and where invalid samples may hide a beat.
+
+    Parameters
+    ----------
+    lead : Lead
+    sample : ndarray of int, shape (beats,)
+        R peaks.
+    """
+    rr = np.diff(sample) / lead.fs
+    return np.concatenate([[np.nan], np.where(invalid_before(lead, sample)[1:], np.nan, rr)])

@@ -18,8 +18,8 @@ from arrhythmia.trust.confidence import LEVELS, Novelty, temperature_scaled
 LEAST_RECORDS: Final = 5
 """A class that fewer records hold is in every set: nothing can be promised about it."""
 
-ROWS_PER_RECORD: Final = 1000
-"""Quantiles by which the scores of each record are represented."""
+ROWS_PER_RECORD: Final = 50
+"""Quantiles by which the scores of a record with one beat are represented."""
 
 SHRINKAGE: Final = 1e-3
 """Added to the diagonal of the covariance, as a share of its mean: some features never vary."""
@@ -174,26 +174,26 @@ class _Given:
 
 
 def fit_thresholds(
-    probabilities: np.ndarray, truth: np.ndarray, record: np.ndarray
+    scores: np.ndarray, truth: np.ndarray, record: np.ndarray
 ) -> dict[int, np.ndarray]:
-    """How likely a class must be to be in a prediction set, class by class.
+    """From which score on a class is in a prediction set, class by class.
 
-    Split conformal sets by ``mapie`` with the score of Sadinle, Lei & Wasserman (J. Am. Stat.
-    Assoc. 114 (2019) 223-234), conditional on the class (Vovk, Lindsay, Nouretdinov & Gammerman,
-    2003, "Mondrian"). What is promised about new patients has the patient as its unit: the
-    distributions of the records are pooled with the same weight each (Dunn, Wasserman & Ramdas,
-    J. Am. Stat. Assoc. 118 (2023) 2491-2502, "pooling CDFs"). For this every record gives
-    ``mapie`` as many rows, at evenly spaced quantiles of its own scores.
+    Split conformal sets by ``mapie``, conditional on the class (Vovk, Lindsay, Nouretdinov &
+    Gammerman, 2003, "Mondrian"). The class called is in every set, so sets hold the true class at
+    least as often as the class called is right. For new patients the records' distributions are
+    pooled (Dunn, Wasserman & Ramdas, J. Am. Stat. Assoc. 118 (2023) 2491-2502, "pooling CDFs"),
+    each with the square root of its beats as weight: between a weight for each patient, where a
+    patient with one S decides as much as one with hundreds, and one for each beat, where the
+    latter decides alone.
 
-    So coverage holds on average over patients, as far as so few can tell. A guarantee for any
+    So coverage holds on average, as far as so few patients can tell. A guarantee for any
     distribution (a further record of infinite score; Lee, Barber & Willett, arXiv:2306.06342)
-    needs 9 records with the class at 90 % and 19 at 95 %: on DS1 its sets hold twice as many
-    classes at 90 %, and nearly all classes at 95 %.
+    needs 9 records with the class at 90 % and 19 at 95 %.
 
     Parameters
     ----------
-    probabilities : ndarray, shape (beats, classes)
-        Calibrated, over `arrhythmia.predictions.SET_CLASSES`.
+    scores : ndarray, shape (beats, classes)
+        See `arrhythmia.trust.sets.set_scores`.
     truth : ndarray of int, shape (beats,)
         Places of the true classes.
     record : ndarray of str, shape (beats,)
@@ -207,33 +207,32 @@ def fit_thresholds(
     from mapie.classification import SplitConformalClassifier
     from mapie.conformity_scores import LACConformityScore
 
-    thresholds = {level: np.zeros(probabilities.shape[1]) for level in LEVELS}
-    for place in range(probabilities.shape[1]):
+    thresholds = {level: np.zeros(scores.shape[1]) for level in LEVELS}
+    for place in range(scores.shape[1]):
         of_class = truth == place
         if len(np.unique(record[of_class])) < LEAST_RECORDS:
             continue
-        rows = _even_rows(probabilities[of_class, place], record[of_class])
-        given = probabilities[of_class][rows]
-        given = given / given.sum(axis=1, keepdims=True)
+        rows = _even_rows(scores[of_class, place], record[of_class])
+        of_rows = scores[of_class, place][rows]
+        given = np.stack([of_rows, 1 - of_rows], axis=1)  # mapie asks for rows that sum to 1
         score = LACConformityScore()
-        sets = SplitConformalClassifier(
-            _Given(probabilities.shape[1]), [level / 100 for level in LEVELS], score
-        )
+        sets = SplitConformalClassifier(_Given(2), [level / 100 for level in LEVELS], score)
         with warnings.catch_warnings():  # that there is one class only, which is intended
             warnings.filterwarnings("ignore", "WARNING: your conformalization", UserWarning)
-            sets.conformalize(given, np.full(len(given), place)).predict_set(given[:1])
+            sets.conformalize(given, np.zeros(len(given), dtype=int)).predict_set(given[:1])
         for level, quantile in zip(LEVELS, np.ravel(score.quantiles_), strict=True):
             thresholds[level][place] = max(1.0 - float(quantile), 0.0)
     return thresholds
 
 
 def _even_rows(scores: np.ndarray, record: np.ndarray) -> np.ndarray:
-    """Rows that stand for each record's distribution of scores, as many of each record."""
+    """Rows that stand for each record's distribution, as many as the root of its beats."""
     rows = []
     for name in np.unique(record):
         of_record = np.flatnonzero(record == name)
         ordered = of_record[np.argsort(scores[of_record], kind="stable")]
-        steps = (np.arange(ROWS_PER_RECORD) + 0.5) / ROWS_PER_RECORD * len(ordered)
+        count = round(ROWS_PER_RECORD * np.sqrt(len(ordered)))
+        steps = (np.arange(count) + 0.5) / count * len(ordered)
         rows.append(ordered[steps.astype(int)])
     return np.concatenate(rows)
 

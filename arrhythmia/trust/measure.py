@@ -20,10 +20,14 @@ from arrhythmia.predictions import (
     read_sets,
     truth_and_predicted,
 )
-from arrhythmia.trust.confidence import LEVELS, NOT_ASSESSABLE, SET_GROUPING
+from arrhythmia.trust.confidence import NOT_ASSESSABLE
+from arrhythmia.trust.sets import LEVELS, SET_GROUPING
 
 BINS: Final = 15
 """Of equal width, for the calibration error."""
+
+WELL_COVERED: Final = 0.85
+"""Share of a record's beats whose 90 % set holds the true class, from which it is well covered."""
 
 KEPT: Final = 0.95
 """Share of the beats, the surest, whose error is compared with that of all."""
@@ -92,29 +96,22 @@ def calibration_figures(probabilities: np.ndarray, truth: np.ndarray) -> dict:
     return {"ece": round(error, 4), "diagram": diagram, "classes": by_class}
 
 
-def coverage_figures(
-    sets: np.ndarray, truth: np.ndarray, top: np.ndarray, record: np.ndarray
-) -> dict:
+def coverage_figures(sets: np.ndarray, truth: np.ndarray, record: np.ndarray) -> dict:
     """How often sets hold the true class, and how large they are.
 
     Parameters
     ----------
     sets : ndarray of bool, shape (beats, classes)
-    truth, top : ndarray of int, shape (beats,)
-        True and most likely class.
+    truth : ndarray of int, shape (beats,)
+        True class.
     record : ndarray of str, shape (beats,)
 
     Returns
     -------
     dict
-        ``coverage``, ``size``, ``empty``, ``without_top`` (share of sets that leave out the most
-        likely class), ``with_top`` (coverage and size if it were put in), and ``coverage``,
-        ``size`` and ``beats`` by class and by record.
+        ``coverage``, ``size``, and ``coverage``, ``size`` and ``beats`` by class and by record.
     """
-    rows = np.arange(len(truth))
-    covered, size = sets[rows, truth], sets.sum(axis=1)
-    fuller = sets.copy()
-    fuller[rows, top] = True
+    covered, size = sets[np.arange(len(truth)), truth], sets.sum(axis=1)
 
     def part(where: np.ndarray) -> dict:
         beats = int(where.sum())
@@ -124,12 +121,6 @@ def coverage_figures(
         return {"coverage": _number(coverage), "size": _number(mean_size), "beats": beats}
 
     return part(np.ones(len(truth), dtype=bool)) | {
-        "empty": _number(np.mean(size == 0)),
-        "without_top": _number(np.mean(~sets[rows, top])),
-        "with_top": {
-            "coverage": _number(fuller[rows, truth].mean()),
-            "size": _number(fuller.sum(axis=1).mean()),
-        },
         "classes": {name: part(truth == i) for i, name in enumerate(SET_CLASSES)},
         "records": {str(name): part(record == name) for name in dict.fromkeys(record)},
     }
@@ -173,7 +164,9 @@ def confidence_report(table: pd.DataFrame) -> dict:
     -------
     dict
         ``beats`` and ``classes``; ``calibration`` (`calibration_figures`, ``before`` and
-        ``after``); ``sets`` (level to `coverage_figures`); ``risk`` (`risk_figures`, beats that
+        ``after``); ``sets`` (level to `coverage_figures`); ``patients`` (how many ``records``,
+        in how many a 90 % set holds `WELL_COVERED` of the beats, and the median of their
+        calibration errors); ``risk`` (`risk_figures`, beats that
         are not assessable referred first); ``risk_assessable`` (the same of the other beats
         alone, without the curve); ``referred`` (``share``, ``error`` of what is referred and
         ``error_kept`` of the rest, and the ``ratio`` of the latter to the error of all); and
@@ -190,9 +183,7 @@ def confidence_report(table: pd.DataFrame) -> dict:
     calibrated = grouped(after, SET_GROUPING)
     record = known["record"].to_numpy(dtype=str)
     sets = {
-        str(level): coverage_figures(
-            read_sets(known[f"set{level}"]), truth, calibrated.argmax(axis=1), record
-        )
+        str(level): coverage_figures(read_sets(known[f"set{level}"]), truth, record)
         for level in LEVELS
     }
     error_kept = wrong[~refer].mean() if not refer.all() else np.nan
@@ -205,6 +196,7 @@ def confidence_report(table: pd.DataFrame) -> dict:
             "after": calibration_figures(calibrated, truth),
         },
         "sets": sets,
+        "patients": _by_patient(calibrated, truth, record, sets["90"]["records"]),
         "risk": risk_figures(score, wrong),
         "risk_assessable": assessable and {k: v for k, v in assessable.items() if k != "curve"},
         "referred": {
@@ -214,6 +206,21 @@ def confidence_report(table: pd.DataFrame) -> dict:
             "ratio": _number(error_kept / wrong.mean()) if wrong.any() else None,
         },
         "not_assessable": _number(unreadable.mean()),
+    }
+
+
+def _by_patient(
+    calibrated: np.ndarray, truth: np.ndarray, record: np.ndarray, covered: dict[str, dict]
+) -> dict:
+    right = calibrated.argmax(axis=1) == truth
+    errors = [
+        reliability(calibrated[record == name].max(axis=1), right[record == name])[0]
+        for name in covered
+    ]
+    return {
+        "records": len(covered),
+        "covered": sum(part["coverage"] >= WELL_COVERED for part in covered.values()),
+        "median_ece": _number(np.median(errors)) if errors else None,
     }
 
 
@@ -235,11 +242,12 @@ def format_confidence(report: dict) -> str:
         values = " ".join(_shown(part["classes"][c]["coverage"]) for c in names)
         title = f"{level} % sets"
         lines.append(f"{title:>12} {_shown(part['coverage'])} {values}   {part['size']:.3f}")
-        fuller = part["with_top"]
-        lines.append(
-            f"{'':>12} {100 * part['without_top']:.1f} % leave out the most likely class; with it "
-            f"they would cover {fuller['coverage']:.3f} with {fuller['size']:.3f} classes"
-        )
+    patients = report["patients"]
+    lines.append(
+        f"they hold {100 * WELL_COVERED:.0f} % of the beats or more (90 % sets) in "
+        f"{patients['covered']} of {patients['records']} records; calibration error of a record: "
+        f"median {patients['median_ece']:.4f}"
+    )
     risk, rule, assessable = (report[k] for k in ("risk", "referred", "risk_assessable"))
     lines += ["", f"error of all beats {_errors(risk, 'surest')}"]
     if assessable is not None:

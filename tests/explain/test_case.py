@@ -14,11 +14,12 @@ from explain_cases import BEAT, FLAT, SYMBOLS, make_case, with_gap, written_reco
 
 import arrhythmia
 from arrhythmia.classifier import CLONE, Classifier
-from arrhythmia.explain.explanation import METHOD_NAMES
 from arrhythmia.explain.gather import NEAR_S, explain_beat
+from arrhythmia.explain.method_names import METHOD_NAMES
 from arrhythmia.explain.page_figures import RHYTHM_REACH_S
 from arrhythmia.explain.panels import TACHOGRAM_S
-from arrhythmia.explain.wording import NO_CLASS, NOT_CALIBRATED, NOUNS, WHAT_IF
+from arrhythmia.explain.vocabulary import noun
+from arrhythmia.explain.wording import NO_CLASS, NOT_CALIBRATED, WHAT_IF
 from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES
 from arrhythmia.records import Record, read_record
 
@@ -179,7 +180,7 @@ def test_title_sentence_and_what_if_name_one_class(data_dir: Path) -> None:
     assert called == BEAT_CLASSES[classifier.probabilities(beats)[beat].argmax()]
     assert {case.target_class, case.explanation.target_class, case.reasons.called} == {called}
     assert case.headline.startswith(f"{called} – {CLASS_NAMES[called]}, ")
-    assert case.sentence.startswith(f"{NOUNS[called]}: ")
+    assert case.sentence.startswith(f"{noun(called, case.reasons.measured)}: ")
     own = case.decision.by_lead[case.decision.shares.names.index(case.lead.name), beat]
     assert case.reasons.by_itself == BEAT_CLASSES[int(own.argmax())]
     assert case.reasons.move.to_class in set(BEAT_CLASSES) - {case.reasons.by_itself}
@@ -200,7 +201,7 @@ def test_where_the_template_decides_it_is_told_what_the_rest_goes_by(data_dir: P
     beat = int(np.flatnonzero(overruled)[0])
     case = explain_beat(classifier, record, beat, beats=beats, method="grad-cam")
     assert case.called != case.by_itself
-    assert case.sentence.startswith(NOUNS[case.called])
+    assert case.sentence.startswith(f"{noun(case.called, case.reasons.measured)}: ")
     assert f"by itself it would be called {case.by_itself} (p = " in case.alike
     assert case.sentences[-1].startswith(f"{WHAT_IF}, in lead {case.lead.name} alone: ")
     assert case.reasons.move.to_class != case.reasons.by_itself

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from explain_cases import (
     FLAT,
-    REASONS,
+    SENTENCE,
     SETTINGS,
     SYMBOLS,
     hump,
@@ -266,7 +266,7 @@ def test_a_beat_that_cannot_be_read_gets_no_class_no_heat_and_no_evidence(record
     ax = figure.axes[0]
     assert ax.get_title(loc="left") == "Not assessable: a flat line"
     assert wording.NO_CLASS in said
-    assert wording.sentence(REASONS) not in said
+    assert SENTENCE not in said
     assert "ventricular ectopic" not in said
     assert "evidence for" not in said.lower()
     assert "p(V)" not in said

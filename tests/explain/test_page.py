@@ -27,15 +27,16 @@ from explain_cases import (
 
 from arrhythmia.errors import InputError
 from arrhythmia.explain.case import Case
-from arrhythmia.explain.explanation import METHOD_NAMES, PARTS, Explanation
+from arrhythmia.explain.explanation import PARTS, Explanation
+from arrhythmia.explain.method_names import METHOD_NAMES
 from arrhythmia.explain.page import page_data, write_page
+from arrhythmia.explain.vocabulary import sentence
 from arrhythmia.explain.wording import (
     ALONE,
     NO_CLASS,
     NOT_CALIBRATED,
     RR_NAMES,
     evidence_words,
-    sentence,
     what_if,
 )
 from arrhythmia.labels import BEAT_CLASSES
@@ -217,7 +218,9 @@ def test_page_says_what_the_case_says(case: Case) -> None:
     assert data["reference"] == "V, premature ventricular contraction (class V)"
     assert not data["reference_differs"]
     for target, reasons in case.reasons_for.items():
-        assert data["reasons"][target]["sentence"] == sentence(reasons)
+        assert data["reasons"][target]["sentence"] == sentence(
+            target, case.called, reasons.measured
+        )
         assert data["reasons"][target]["what_if"] == what_if(reasons)
 
 
@@ -332,7 +335,8 @@ def test_page_in_a_browser(case: Case, tmp_path: Path) -> None:
     record = replace(case.record, name=HOSTILE)
     hostile = replace(case, record=record, lead=replace(case.lead, name=HOSTILE))
     dom = open_in_browser(hostile, tmp_path, "#method=lime&class=S")
-    assert re.search(rf'id="sentence"[^>]*>{re.escape(sentence(case.reasons_for["S"]))}<', dom)
+    said = sentence("S", case.called, case.reasons_for["S"].measured)
+    assert re.search(rf'id="sentence"[^>]*>{re.escape(said)}<', dom)
     assert "Evidence for S (LIME):" in dom
     assert "The network says V." in dom
     assert "&lt;script&gt;alert(1)" in dom

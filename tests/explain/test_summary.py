@@ -11,6 +11,7 @@ from explain_cases import (
     BEAT,
     FLAT,
     REASONS,
+    SENTENCE,
     SETTINGS,
     hump,
     make_case,
@@ -30,7 +31,6 @@ from arrhythmia.explain.wording import (
     NOT_CALIBRATED,
     RR_NAMES,
     evidence_words,
-    sentence,
     template_words,
     what_if,
 )
@@ -69,14 +69,14 @@ def test_the_dictionary_tells_beat_and_class(case: Case) -> None:
     assert facts["headline"] == case.headline
     assert facts["probability"] == facts["probabilities"]["V"] == pytest.approx(0.9, abs=1e-5)
     assert list(facts["probabilities"]) == list(BEAT_CLASSES)
-    assert facts["sentence"] == sentence(REASONS)
+    assert facts["sentence"] == SENTENCE
     assert facts["evidence"] == evidence_words(case.explanation)
     assert facts["what_if"] == what_if(REASONS)
     assert facts["explained_class"] == "V"
     assert facts["method"] == "shap"
     assert list(facts["evidence_percent"]) == list(PARTS)
     assert list(facts["evidence_rr_inputs"]) == list(RR_NAMES)
-    assert facts["measured"]["qrs_s"] == REASONS.qrs_s
+    assert facts["measured"]["qrs_s"] == REASONS.measured.qrs_s
     assert facts["measured"]["move"] == {
         "seconds": 0.12,
         "to_class": "N",
@@ -162,7 +162,7 @@ def test_text_says_what_matters_first(case: Case) -> None:
     assert lines[0] == "V – ventricular ectopic, p = 0.90"
     assert lines[1] == "reference: V, premature ventricular contraction"
     assert lines[2] == "Calibrated p(V) = 0.90. 90 % set: V (of N, S, V, F)."
-    assert lines[4] == sentence(REASONS)
+    assert lines[4] == SENTENCE
     assert lines[5] == ALONE
     assert lines[6] == "Lead MLII says most: p(V) 0.90; 0.90 in V1."
     assert lines[7].startswith("Evidence for V in lead MLII (SHAP): ")
@@ -224,7 +224,7 @@ def test_text_gives_no_class_to_a_beat_that_cannot_be_read(record: Record) -> No
     assert lines[0] == "Not assessable: a flat line"
     assert f"Refer to a cardiologist: {FLAT}." in lines
     assert NO_CLASS in lines
-    assert sentence(REASONS) not in text
+    assert SENTENCE not in text
     assert "Evidence for" not in text
     assert "What if" not in text
     assert not [line for line in lines if line.startswith("> ")]

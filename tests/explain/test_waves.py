@@ -159,10 +159,10 @@ def test_the_mark_of_222_is_not_beside_the_premature_p(data_dir: object) -> None
 
 @pytest.mark.database
 def test_widths_of_a_record_are_possible_or_not_stated(data_dir: object) -> None:
-    from arrhythmia.explain.waves import delineate_record
+    from arrhythmia.explain.waves import record_waves
 
     record, beats, templates = prepared("208", data_dir)
-    width = delineate_record(record, beats, templates.number).qrs.width
+    width = record_waves(record, beats, templates).found.qrs.width
     assert np.nanmax(width) <= 0.25
     assert np.nanmin(width[beats.symbol == "V"]) >= 0.09
     assert np.isfinite(width).mean() > 0.95

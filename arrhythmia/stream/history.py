@@ -1,0 +1,151 @@
+"""The last beats of a stream: what the network must know of a recording to judge its next beat."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from arrhythmia.beats import Beats
+from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.origin import ORIGIN, find_origin, typical_beat
+from arrhythmia.p_wave import LEAST_WAVE, p_wave_clarity, p_wave_segments
+from arrhythmia.r_peaks import DETECTED
+from arrhythmia.rr import AROUND, mean_rr
+from arrhythmia.signals import BeatSettings
+
+BEATS: Final = 600
+"""That are remembered."""
+TYPICAL_OF: Final = 200
+"""Beats that the template beat is the typical one of, drawn from all that are remembered."""
+GROWTH: Final = 1.25
+"""The template beat is made anew when there are so many times as many beats …"""
+RENEWED: Final = 100
+"""… and when there were so many more."""
+
+
+def middle(values: np.ndarray) -> np.ndarray:
+    """Median along the first axis; of an even number of values the upper one, which is quicker."""
+    half = len(values) // 2
+    return np.partition(values, half, axis=0)[half]
+
+
+class History:
+    """The last `BEATS` beats in all leads, in constant memory.
+
+    Parameters
+    ----------
+    leads : tuple of str
+    settings : BeatSettings
+    features : tuple of int
+        Members of the network, and features that each gives of a beat.
+
+    Attributes
+    ----------
+    template_beat : ndarray, shape (leads, samples)
+        In the units of the segments.
+    scale : ndarray, shape (leads,)
+        Its standard deviations.
+    clarity : ndarray, shape (leads,)
+        See `arrhythmia.p_wave.p_wave_clarity`.
+    """
+
+    def __init__(
+        self, leads: tuple[str, ...], settings: BeatSettings, features: tuple[int, int]
+    ) -> None:
+        self.leads, self.settings = leads, settings
+        size, count = 2 * BEATS, len(leads)
+        self._columns = {
+            "centers": np.zeros(size),
+            "rr_pre": np.zeros(size),
+            "rr_post": np.zeros(size),
+            "segments": np.zeros((size, count, settings.length), np.float32),
+            "p_waves": np.zeros((size, count, p_wave_segments(
+                np.zeros(settings.length), settings).shape[-1]), np.float32),
+            "similarity": np.zeros((size, count)),
+            "features": np.zeros((size, features[0], count, features[1]), np.float32),
+            "probabilities": np.zeros((size, len(BEAT_CLASSES))),
+            "called": np.zeros(size, dtype=int),
+        }  # fmt: skip
+        self._first = self._stop = 0
+        self._renew_at = 1
+        self._drawn = np.random.default_rng(0)  # every third beat may be ectopic
+        self.total = 0
+        self.template_beat = np.zeros((count, settings.length))
+        self.scale, self.clarity = np.ones(count), np.zeros(count)
+
+    def __len__(self) -> int:
+        return self._stop - self._first
+
+    def last(self, name: str, count: int = BEATS) -> np.ndarray:
+        """A column of the last beats: ``centers`` and ``rr_pre`` in seconds, and others."""
+        return self._columns[name][max(self._first, self._stop - count) : self._stop]
+
+    def append(self, **values: object) -> None:
+        """Add a beat, and forget the oldest."""
+        if self._stop == 2 * BEATS:
+            for column in self._columns.values():
+                column[: BEATS - 1] = column[BEATS + 1 :]
+            self._first, self._stop = 0, BEATS - 1
+        for name, value in values.items():
+            self._columns[name][self._stop] = value
+        self._stop += 1
+        self.total += 1
+        self._first = max(self._first, self._stop - BEATS)
+
+    def put(self, **values: object) -> None:
+        """Set values of the newest beat."""
+        for name, value in values.items():
+            self._columns[name][self._stop - 1] = value
+
+    @property
+    def mean_rr(self) -> float:
+        """Mean RR interval in seconds, see `arrhythmia.rr.mean_rr`."""
+        return mean_rr(self.last("rr_pre"))
+
+    def renew(self) -> bool:
+        """Make the template beat anew, if it is time; tell whether it was."""
+        if self.total < self._renew_at:
+            return False
+        self._renew_at = min(max(int(self.total * GROWTH), self.total + 1), self.total + RENEWED)
+        segments = self.last("segments")
+        drawn = self._drawn.permutation(len(segments))[:TYPICAL_OF]
+        chosen = segments[drawn]
+        rr = (self.last(name)[drawn] for name in ("rr_pre", "rr_post"))
+        found = find_origin(chosen, *rr, self.settings, ORIGIN)
+        for lead in range(len(self.leads)):
+            self.template_beat[lead] = (
+                typical_beat(chosen[:, lead : lead + 1])[0]
+                if found.is_typical
+                else found.template_beat[lead]
+            )
+            self.clarity[lead] = p_wave_clarity(chosen[:, lead], self.settings)
+        self.scale = np.maximum(self.template_beat.std(axis=1), 1e-9)
+        return True
+
+    def p_wave_similarity(self) -> np.ndarray:
+        """Of the last 21 beats, see `arrhythmia.p_wave`, shape (leads,)."""
+        waves = self.last("p_waves", 2 * AROUND + 1) / self.scale[:, None]
+        energy = middle((waves**2).mean(axis=2)) + LEAST_WAVE**2
+        return np.minimum((middle(waves) ** 2).mean(axis=1) / energy, 1)
+
+    def as_beats(self, count: int = BEATS) -> Beats:
+        """The last beats as those of a record."""
+        segments = self.last("segments", count)
+        centers = self.last("centers", count)
+        empty = np.full(len(centers), "")
+        leads = [
+            Beats(
+                record="", lead=name, fs=self.settings.fs,
+                sample=np.rint(centers * self.settings.fs).astype(int), symbol=empty,
+                source=DETECTED, centers=centers,
+                segments=(segments[:, lead] / self.scale[lead]).astype(np.float32),
+                template_beat=self.template_beat[lead] / self.scale[lead], mean_rr=self.mean_rr,
+                rr_pre=self.last("rr_pre", count), rr_post=self.last("rr_post", count),
+                p_wave_similarity=self.last("similarity", count)[:, lead],
+            )
+            for lead, name in enumerate(self.leads)
+        ]  # fmt: skip
+        from dataclasses import replace
+
+        return replace(leads[0], others=tuple(leads[1:]))

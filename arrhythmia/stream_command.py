@@ -1,0 +1,172 @@
+"""The command ``stream``: beats of a monitor, or of a file that is played, as lines of JSON."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from arrhythmia.cli import Parser, add_command, add_model, add_recording, hints_of
+from arrhythmia.errors import InputError
+
+if TYPE_CHECKING:
+    from arrhythmia.stream import StreamClassifier
+    from arrhythmia.stream.rows import RowReader
+
+CHUNK_S: Final = 0.1
+"""Seconds of a file that are played at a time."""
+READ: Final = 65_536
+"""Bytes that are read at a time."""
+SILENT_S: Final = 2.0
+"""A sender that sends nothing for so long is reported."""
+
+
+def add_stream(commands: argparse._SubParsersAction) -> None:
+    """Add ``stream``."""
+    parser: Parser = add_command(
+        commands, "stream", "classify beats as they come: standard input, a file played, a socket"
+    )
+    parser.add_argument(
+        "record",
+        nargs="?",
+        metavar="FILE",
+        help="a recording to play (default: rows of numbers from standard input)",
+    )
+    parser.add_argument(
+        "--leads", metavar="NAMES",
+        help="names of the columns, such as II,V1; a column 'time' holds seconds",
+    )  # fmt: skip
+    parser.add_argument(
+        "--speed", type=float, default=1.0, help="of a file: 1 as recorded (default), 0 at once"
+    )
+    parser.add_argument("--listen", metavar="PORT", type=int, help="take rows from a TCP socket")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen at (default: this computer alone)"
+    )
+    add_recording(parser)
+    add_model(parser, by_record=True)
+    parser.set_defaults(command=stream)
+
+
+def stream(options: argparse.Namespace) -> None:
+    """Write a line of JSON for each beat and event."""
+    if options.record is not None:
+        if options.listen is not None:
+            raise InputError("give a file or --listen, not both")
+        _play(options)
+        return
+    columns = _columns(options)
+    if options.listen is not None:
+        _listen(options, columns)
+        return
+    from arrhythmia.stream.rows import RowReader
+
+    _read(options, columns, RowReader(columns))
+
+
+def _columns(options: argparse.Namespace) -> tuple[str, ...]:
+    """Names of the columns of rows."""
+    hints_of(options)
+    if options.fs is None or not options.leads:
+        raise InputError("rows of numbers need --fs HZ and --leads NAMES, such as --leads II,V1")
+    columns = tuple(name.strip() for name in options.leads.split(","))
+    if len(set(columns)) < len(columns) or "" in columns:
+        raise InputError(f"--leads must be different names with commas, got '{options.leads}'")
+    return columns
+
+
+def _play(options: argparse.Namespace) -> None:
+    """Play a file at the speed wanted."""
+    import numpy as np
+
+    from arrhythmia.records import read_record
+    from arrhythmia.which_model import choose_model
+
+    if not 0 <= options.speed < float("inf"):
+        raise InputError(f"--speed must be at least 0, got {options.speed:g}")
+    if options.leads:
+        raise InputError("--leads names the columns of rows; of a file give --lead, or nothing")
+    model, notes = choose_model(options.record, options.data_dir, options.model)
+    record = read_record(options.record, options.data_dir, hints=hints_of(options))
+    names = (record.lead(options.lead).name,) if options.lead else record.ecg_leads
+    signals = np.stack([record.lead(name).signal for name in names], axis=1)
+    classifier = _classifier(record.fs, names, model)
+    for note in (*notes, *record.notes):
+        print(f"note: {note}", file=sys.stderr)
+    size = max(round(CHUNK_S * record.fs), 1)
+    began = time.monotonic()
+    for first in range(0, len(signals), size):
+        if options.speed:
+            due = began + min(first + size, len(signals)) / record.fs / options.speed
+            time.sleep(max(due - time.monotonic(), 0))
+        _write(classifier, signals[first : first + size])
+
+
+def _classifier(fs: float, leads: tuple[str, ...], model: object) -> StreamClassifier:
+    from arrhythmia.stream import StreamClassifier
+
+    return StreamClassifier(fs, leads, model)
+
+
+def _of_rows(options: argparse.Namespace, columns: tuple[str, ...]) -> StreamClassifier:
+    from arrhythmia.which_model import choose_model
+
+    model, _ = choose_model("-", options.data_dir, options.model)
+    return _classifier(options.fs, columns, model)
+
+
+def _write(classifier: StreamClassifier, samples: object) -> None:
+    from arrhythmia.stream.rows import as_line
+
+    for told in classifier.push(samples):
+        print(as_line(told), flush=True)
+
+
+def _read(options: argparse.Namespace, columns: tuple[str, ...], rows: RowReader) -> None:
+    """Take rows from standard input until its end."""
+    classifier = _of_rows(options, columns)
+    if sys.stdin is None:
+        raise InputError("standard input is closed: give rows of numbers, or a file")
+    source = sys.stdin.fileno()
+    while content := os.read(source, READ):
+        _write(classifier, rows.feed(content))
+    _write(classifier, rows.feed(b"", at_end=True))
+
+
+def _listen(options: argparse.Namespace, columns: tuple[str, ...]) -> None:
+    """Take rows from one sender after the other, until stopped."""
+    from arrhythmia.stream.rows import RowReader
+
+    if not 0 <= options.listen <= 65_535:
+        raise InputError(f"--listen must be a port from 0 to 65535, got {options.listen}")
+    _of_rows(options, columns)  # says now what is wrong with the model
+    with socket.create_server((options.host, options.listen)) as server:
+        host, port = server.getsockname()[:2]
+        print(f"listening at {host}, port {port}", file=sys.stderr, flush=True)
+        while True:
+            connection, (sender, *_) = server.accept()
+            print(f"{sender} sends", file=sys.stderr, flush=True)
+            with connection:
+                classifier = _of_rows(options, columns)
+                rows = RowReader(columns, lenient=True)
+                for content in _received(connection):
+                    _write(classifier, rows.feed(content))
+
+
+def _received(connection: socket.socket) -> Iterator[bytes]:
+    """What comes, until the sender ends it."""
+    connection.settimeout(SILENT_S)
+    while True:
+        try:
+            content = connection.recv(READ)
+        except TimeoutError:
+            continue
+        except OSError:
+            return
+        if not content:
+            return
+        yield content
