@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     _add_download(commands)
     _add_train(commands)
+    _add_weigh(commands)
     _add_evaluate(commands)
     _add_calibrate(commands)
     add_record_commands(commands)
@@ -120,6 +121,44 @@ def train(options: argparse.Namespace) -> None:
     classifier, history = train_on(options.data_dir, settings, options.seed, **which)
     classifier.save(folder, history.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     print(f"saved in '{folder}'; next: {PROG} evaluate --model {folder}")
+
+
+def _add_weigh(commands: argparse._SubParsersAction) -> None:
+    text = "fit on DS1 what rhythm and fusion count beside the network, into the model's settings"
+    parser = add_command(commands, "weigh", text)
+    add_data_dir(parser)
+    add_model(parser)
+    parser.add_argument(
+        "--like", metavar="DIR", help="take it from another model, for one without folds"
+    )
+    parser.set_defaults(command=weigh)
+
+
+def weigh(options: argparse.Namespace) -> None:
+    """Fit the second stage of a model and of its folds, and save it in their settings."""
+    from arrhythmia.model_settings import read_settings
+
+    model = Path(options.model)
+    read_settings(model)
+    if options.like is not None:
+        stage = read_settings(options.like).second_stage
+        if stage is None:
+            raise InputError(
+                f"'{options.like}' has no second stage: run '{PROG} weigh --model {options.like}' "
+                "first"
+            )
+        fitted = {model: stage}
+    else:
+        require_database(options.data_dir)
+        from arrhythmia.train.second_stage import fit_second_stage
+
+        fitted = fit_second_stage(model, options.data_dir)
+    from arrhythmia.train.second_stage import save_second_stage
+
+    for folder, stage in fitted.items():
+        save_second_stage(folder, stage)
+        print(f"{folder}: log-odds of S for each tenth that a beat is early {stage.early:g}")
+    print(f"next: {PROG} evaluate --folds --model {model}")
 
 
 def _add_evaluate(commands: argparse._SubParsersAction) -> None:

@@ -27,6 +27,8 @@ class Decision:
         What the network says of each beat and its neighbours in each lead.
     shares : LeadShares
         How much each lead counts.
+    before : ndarray of float, shape (beats, 5), optional
+        What leads and templates say without the second stage; None where there is none.
     """
 
     probabilities: np.ndarray
@@ -34,6 +36,7 @@ class Decision:
     templates: Templates | None
     by_lead: np.ndarray
     shares: LeadShares
+    before: np.ndarray | None = None
 
     def leads_that_count(self, beat: int) -> np.ndarray:
         """Places of the leads whose QRS counts at least half of what it would among equals."""

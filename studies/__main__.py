@@ -29,6 +29,7 @@ QUESTIONS = {name: study.question for name, study in STUDIES.items()} | {
     "delineation": "how far are P, QRS and T from an expert's marks?",
     "leads": "what does each lead bring, and how should they be put together?",
     "templates": "what do templates and rhythm bring, and a reader who names templates?",
+    "second-stage": "what do the rhythm of minutes and the shapes of fusion beats bring?",
     "pieces": "how many ventricular beats are found in short recordings?",
     "causes": "what stands behind the errors on DS2?",
     "guard": "do the commands hold against mutated inputs and kills at random moments?",
@@ -57,8 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     _study(studies, "delineation", delineation, again=True)
     _study(studies, "detectors", detectors, again=True)
     _study(studies, "polarity", polarity, again=True)
-    for name, command in (("leads", leads), ("templates", templates), ("pieces", pieces),
-                          ("wording", wording)):  # fmt: skip
+    for name, command in (
+        ("leads", leads),
+        ("templates", templates),
+        ("second-stage", second_stage),
+        ("pieces", pieces),
+        ("wording", wording),
+    ):
         options = _study(studies, name, command, again=True)
         add_model(options)
     options = _study(studies, "causes", causes)
@@ -222,6 +228,16 @@ def templates(options: argparse.Namespace) -> None:
     with _results(options.again) as folder:
         results = run_whole_records(model, options.data_dir, folder, _tell)
     print(f"{QUESTIONS['templates']}\n\n{format_templates(results)}")
+
+
+def second_stage(options: argparse.Namespace) -> None:
+    """Print what the second stage brings."""
+    from studies.second_stage import format_second_stage, run_second_stage
+
+    model = _trained_on_ds1(options.model)
+    with _results(options.again) as folder:
+        results = run_second_stage(model, options.data_dir, folder, _tell)
+    print(f"{QUESTIONS['second-stage']}\n\n{format_second_stage(results)}")
 
 
 def pieces(options: argparse.Namespace) -> None:

@@ -278,9 +278,14 @@ class Case:
         own = float(self.decision.by_itself[self.beat].max())
         mean = self.beats.segments[self.template.beats].mean(axis=0)
         alike = float(np.corrcoef(self.beats.segments[self.beat], mean)[0, 1])
-        return wording.template_words(
+        words = wording.template_words(
             len(self.template), self.called_like_it, self.called, self.by_itself, own, alike
         )
+        before = self.decision.before
+        if before is not None:
+            without = BEAT_CLASSES[int(before[self.beat].argmax())]
+            words = f"{words} {wording.second_stage_words(self.called, without)}".rstrip()
+        return words
 
 
 def _known(value: float) -> float | None:

@@ -118,6 +118,24 @@ def template_words(
     return f"{words}."
 
 
+BLENDED: Final = "Its template is a blend of this patient's normal and ventricular beats"
+EARLY: Final = "It comes early for the rhythm of the minute around"
+
+
+def second_stage_words(called: str, before: str) -> str:
+    """Why the second stage changed the class of a beat; empty where it did not.
+
+    Parameters
+    ----------
+    called, before : str
+        Class given, and the one that leads and templates give.
+    """
+    if called == before:
+        return ""
+    why = BLENDED if called == "F" else EARLY
+    return f"{why}: without that it would be called {before}."
+
+
 def lead_words(called: str, said: dict[str, float]) -> str:
     """What the leads say of the class called; empty where one was read.
 

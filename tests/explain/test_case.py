@@ -23,6 +23,7 @@ from arrhythmia.explain.wording import NO_CLASS, NOT_CALIBRATED, WHAT_IF
 from arrhythmia.files import CLONE
 from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES
 from arrhythmia.records import Record, read_record
+from arrhythmia.templates import Templates
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +207,17 @@ def test_where_the_template_decides_it_is_told_what_the_rest_goes_by(data_dir: P
     assert f"by itself it would be called {case.by_itself} (p = " in case.alike
     assert case.sentences[-1].startswith(f"{WHAT_IF}, in lead {case.lead.name} alone: ")
     assert case.reasons.move.to_class != case.reasons.by_itself
+
+
+def test_what_the_second_stage_changed_is_told(record: Record) -> None:
+    beats = make_case(record).beats
+    case = make_case(record, templates=Templates(beats, np.ones(len(beats), dtype=int)))
+    assert case.called == "V"
+    without = np.roll(case.probabilities, 1, axis=0)  # the V is another beat
+    for before, told in ((None, False), (case.probabilities, False), (without, True)):
+        staged = replace(case, decision=replace(case.decision, before=before))
+        assert staged.alike.startswith("One of ")
+        assert staged.alike.endswith("without that it would be called N.") == told
 
 
 def test_the_package_can_be_called(tiny_classifier: Classifier, record: Record) -> None:
