@@ -28,6 +28,7 @@ QUESTIONS = {name: study.question for name, study in STUDIES.items()} | {
     "leads": "what does each lead bring, and how should they be put together?",
     "templates": "what do templates and rhythm bring, and a reader who names templates?",
     "pieces": "how many ventricular beats are found in short recordings?",
+    "stream": "what does it cost to classify beats as they come?",
     "causes": "what stands behind the errors on DS2?",
     "guard": "do the commands hold against mutated inputs and kills at random moments?",
     "benchmark": "how long do the promised things take on this machine?",
@@ -54,7 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_model(options)
     _study(studies, "delineation", delineation, again=True)
     _study(studies, "detectors", detectors, again=True)
-    for name, command in (("leads", leads), ("templates", templates), ("pieces", pieces)):
+    for name, command in (
+        ("leads", leads),
+        ("templates", templates),
+        ("pieces", pieces),
+        ("stream", stream),
+    ):
         options = _study(studies, name, command, again=True)
         add_model(options)
     options = _study(studies, "causes", causes)
@@ -221,6 +227,16 @@ def pieces(options: argparse.Namespace) -> None:
     print(f"{QUESTIONS['pieces']}\n\n{format_pieces(results)}")
 
 
+def stream(options: argparse.Namespace) -> None:
+    """Print what streaming costs."""
+    from studies.stream import format_parts, run_stream
+
+    model = _trained_on_ds1(options.model)
+    with _results(options.again) as folder:
+        results = run_stream(model, options.data_dir, folder, _tell)
+    print(f"{QUESTIONS['stream']}\n\n{format_parts(results)}")
+
+
 def _trained_on_ds1(model: str) -> Path:
     """Folder of a model whose test these studies are."""
     from arrhythmia.model_settings import read_settings
@@ -273,6 +289,9 @@ def _add_benchmark(studies: argparse._SubParsersAction) -> None:
         help=f"some of {', '.join(PARTS)} (default: all)",
     )  # fmt: skip
     parser.add_argument("--output", metavar="FILE.json", help="also write the times to this file")
+    parser.add_argument(
+        "--stream", action="store_true", help="what a stream costs instead; a day takes minutes"
+    )
 
 
 def benchmark(options: argparse.Namespace) -> None:
@@ -284,7 +303,12 @@ def benchmark(options: argparse.Namespace) -> None:
     if options.output:
         check_writable(options.output, ".json", "--output")
     require_database(options.data_dir)
-    report = run_benchmark(options.data_dir, options.model, options.only)
+    if options.stream:
+        from studies.stream_benchmark import run_stream_benchmark
+
+        report = run_stream_benchmark(options.data_dir, options.model, print)
+    else:
+        report = run_benchmark(options.data_dir, options.model, options.only)
     if options.output:
         write_json(Path(options.output), report)
 
