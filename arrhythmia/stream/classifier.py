@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from arrhythmia.beats import cut_segments
-from arrhythmia.classifier import DEFAULT_MODEL, Classifier
+from arrhythmia.classifier import OWN_MODEL, Classifier
 from arrhythmia.detector import RATE, REFRACTORY_S
 from arrhythmia.errors import InputError
 from arrhythmia.labels import BEAT_CLASSES
@@ -70,6 +71,14 @@ class StreamBeat:
     clock: float
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A beat that is known but not told: its place in samples at `RATE`, and RR interval."""
+
+    place: int
+    rr_pre: float
+
+
 class StreamClassifier:
     """Classifies beats while they are recorded, in constant memory.
 
@@ -81,21 +90,37 @@ class StreamClassifier:
         Names of the leads, the one to be read first (lead II) first.
     model : str, Path or Classifier
         Folder of a saved model, or one that is loaded, for many streams.
+    following : int
+        So many complete beats after a beat are waited for, within `DELAY_S`; with 0 it is told
+        when the next is detected.
     """
 
     def __init__(
-        self, fs: float, leads: Sequence[str], model: str | Path | Classifier = DEFAULT_MODEL
+        self,
+        fs: float,
+        leads: Sequence[str],
+        model: str | Path | Classifier = OWN_MODEL,
+        following: int = 1,
     ) -> None:
         classifier = model if isinstance(model, Classifier) else Classifier.load(model)
         self.fs, self.leads = float(fs), tuple(leads)
         self._beats = classifier.settings.beats
+        if not 2 * self._beats.band[1] < self.fs < np.inf:
+            raise InputError(
+                f"fs must be above {2 * self._beats.band[1]:g} Hz, got {self.fs:g}: give the rate "
+                "at which the samples come"
+            )
+        if not self.leads:
+            raise InputError("leads must name one lead at least, got none")
         self._judge = Judge(classifier, self.leads)
         self._front = Front(self.fs, len(self.leads), self._beats)
         self._detector = OnlineDetector(len(self.leads))
         self._alarms = Alarms(self.leads)
         self._drift = Drift(self.fs)
         self._samples, self._newest_s = 0, float("nan")
-        self._told = -WINDOW  # place of the last beat told, in samples at `RATE`
+        self._read = -WINDOW  # place of the last beat that is known, in samples at `RATE`
+        self._waiting: deque[Waiting] = deque()
+        self._following = following
         late = self._front.late + HOP / RATE + MARK_S
         self._patience = int((DELAY_S - late) * RATE)
         self._complete = int((self._beats.after + COMPLETE_S) * RATE)
@@ -154,7 +179,7 @@ class StreamClassifier:
             filtered = self._front.filtered()
             found = self._detector.look(filtered)
             places = found[self._whole(found)]
-            yield from self._tell(filtered, places)
+            yield from self._advance(filtered, places)
             yield from self._watch(filtered, places)
 
     @property
@@ -166,7 +191,7 @@ class StreamClassifier:
         """Events that the signal tells without a beat."""
         start = self._front.samples - WINDOW
         sure = places[places <= WINDOW - CONTEXT]
-        newest = max(start + int(sure[-1]) if len(sure) else 0, self._told)
+        newest = max(start + int(sure[-1]) if len(sure) else 0, self._read)
         ago = (self._front.samples - newest) / RATE
         moves = ago >= PAUSE_S and moves_as_beats(
             filtered[0], RATE, ago, CONTEXT, float(np.ptp(self._judge.history.template_beat[0]))
@@ -176,18 +201,45 @@ class StreamClassifier:
             self._front.still_s, moves,
         )  # fmt: skip
 
-    def _tell(self, filtered: np.ndarray, places: np.ndarray) -> Iterator[StreamBeat | StreamEvent]:
+    def _advance(
+        self, filtered: np.ndarray, places: np.ndarray
+    ) -> Iterator[StreamBeat | StreamEvent]:
+        """Read the beats that are complete, and tell those that wait for nothing more."""
         start = self._front.samples - WINDOW
         while True:
-            places = places[places + start >= self._told + round(REFRACTORY_S * RATE)]
+            places = places[places + start >= self._read + round(REFRACTORY_S * RATE)]
             if not len(places):
-                return
-            ago = WINDOW - places[0]
+                break
+            ago = WINDOW - int(places[0])
             follows = len(places) > 1 and places[1] <= WINDOW - CONTEXT
-            if not (follows and ago >= self._complete) and ago < self._patience:
+            if ago < self._patience and (ago < self._complete or not (follows or self._following)):
+                break
+            self._read_beat(filtered, int(places[0]), int(places[1]) if follows else None)
+            yield from self._tell()
+        sure = places[places <= WINDOW - CONTEXT] + start
+        if len(sure) and len(self._waiting) == 1:
+            rr_post = (int(sure[0]) - self._waiting[0].place) / RATE
+            self._judge.history.put(rr_post=max(rr_post, SHORTEST_S))
+        yield from self._tell()
+
+    def _tell(self) -> Iterator[StreamBeat | StreamEvent]:
+        while self._waiting:
+            first, after = self._waiting[0], len(self._waiting) - 1
+            if after < self._following and self._front.samples - first.place < self._patience:
                 return
-            beat = self._beat(filtered, int(places[0]), int(places[1]) if follows else None)
-            self._told = start + int(places[0])
+            self._waiting.popleft()
+            probabilities = self._judge.judge(after)
+            mark = first.place / RATE
+            sample = round(mark * self.fs)
+            beat = StreamBeat(
+                sample=sample,
+                time=mark,
+                beat_class=BEAT_CLASSES[int(probabilities.argmax())],
+                probabilities=tuple(float(p) for p in probabilities),
+                rr_pre=first.rr_pre,
+                delay=self._now - mark,
+                clock=self._drift.clock(sample),
+            )
             yield beat
             ventricular = beat.beat_class in ("V", "E")
             yield from self._alarms.beat(beat.time, ventricular, np.isnan(beat.rr_pre), self._now)
@@ -201,10 +253,11 @@ class StreamClassifier:
         return np.array([valid[:, max(p - reach, 0) : p + reach + 1].all(axis=1).any()
                          for p in found], dtype=bool)  # fmt: skip
 
-    def _beat(self, filtered: np.ndarray, place: int, following: int | None) -> StreamBeat:
+    def _read_beat(self, filtered: np.ndarray, place: int, next_place: int | None) -> None:
+        """Put a beat among those that are known."""
         history, fs = self._judge.history, self._beats.fs
         start = self._front.samples - WINDOW
-        marks = [m for m in (self._told - start, place, following) if m is not None and m >= 0]
+        marks = [m for m in (self._read - start, place, next_place) if m is not None and m >= 0]
         readable = self._readable(filtered, place)
         first = max(marks[0] - NEAR, 0)
         signal = filtered[int(readable.argmax()), first : marks[-1] + NEAR]
@@ -212,32 +265,23 @@ class StreamClassifier:
         which = marks.index(place)
         center = float(centers[which])
         now = (start + center) / fs
-        after = (centers[which + 1] if following is not None else WINDOW) - center
         usual = float(middle(history.last("rr_pre", 2 * AROUND + 1))) if len(history) else 0.0
-        rr_post = max(after / fs, SHORTEST_S)
-        if self._front.is_gap(start + place, self._front.samples):
-            rr_post = max(rr_post, usual)
+        if next_place is not None:
+            rr_post = max(float(centers[which + 1] - center) / fs, SHORTEST_S)
+        else:
+            rr_post = max((WINDOW - center) / fs, usual)
         rr_pre = float("nan")
-        if len(history) and not self._front.is_gap(self._told, start + place):
+        if len(history) and not self._front.is_gap(self._read, start + place):
             rr_pre = max(now - float(history.last("centers", 1)[0]), SHORTEST_S)
             history.put(rr_post=rr_pre)
-        known = rr_pre if np.isfinite(rr_pre) else usual or rr_post
         low = max(int(center) - self._beats.left - NEAR, 0)
         high = int(center) + self._beats.length + NEAR
         at = np.array([center - low])
         segments = np.stack([cut_segments(lead[low:high], at, self._beats)[0] for lead in filtered])
-        probabilities = self._judge(now, (known, rr_post), segments, readable)
-        mark = (start + place) / RATE
-        sample = round(mark * self.fs)
-        return StreamBeat(
-            sample=sample,
-            time=mark,
-            beat_class=BEAT_CLASSES[int(probabilities.argmax())],
-            probabilities=tuple(float(p) for p in probabilities),
-            rr_pre=rr_pre,
-            delay=self._now - mark,
-            clock=self._drift.clock(sample),
-        )
+        known = rr_pre if np.isfinite(rr_pre) else usual or rr_post
+        self._judge.add(now, (known, rr_post), segments, readable)
+        self._waiting.append(Waiting(start + place, rr_pre))
+        self._read = start + place
 
     def _readable(self, filtered: np.ndarray, place: int) -> np.ndarray:
         """Which leads are there at a beat: not missing, and not flat beside what is usual."""

@@ -67,6 +67,7 @@ class History:
                 np.zeros(settings.length), settings).shape[-1]), np.float32),
             "similarity": np.zeros((size, count)),
             "features": np.zeros((size, features[0], count, features[1]), np.float32),
+            "readable": np.zeros((size, count), dtype=bool),
             "probabilities": np.zeros((size, len(BEAT_CLASSES))),
         }  # fmt: skip
         self._first = self._stop = 0
@@ -95,10 +96,10 @@ class History:
         self.total += 1
         self._first = max(self._first, self._stop - BEATS)
 
-    def put(self, **values: object) -> None:
-        """Set values of the newest beat."""
+    def put(self, after: int = 0, **values: object) -> None:
+        """Set values of the beat that so many came after."""
         for name, value in values.items():
-            self._columns[name][self._stop - 1] = value
+            self._columns[name][self._stop - 1 - after] = value
 
     @property
     def mean_rr(self) -> float:

@@ -37,10 +37,10 @@ class Judge:
         templates = classifier.settings.templates
         self._groups = None if templates is None else Groups(templates)
 
-    def __call__(
+    def add(
         self, center: float, rr: tuple[float, float], segments: np.ndarray, readable: np.ndarray
-    ) -> np.ndarray:
-        """Probabilities of a beat, in the order of `arrhythmia.labels.BEAT_CLASSES`, shape (5,).
+    ) -> None:
+        """Take a beat.
 
         Parameters
         ----------
@@ -55,17 +55,27 @@ class Judge:
         history = self.history
         history.append(
             centers=center, rr_pre=rr[0], rr_post=rr[1], segments=segments,
-            p_waves=p_wave_segments(segments, self._settings),
+            p_waves=p_wave_segments(segments, self._settings), readable=readable,
         )  # fmt: skip
         history.renew()
         scale = history.scale[:, None]
         shapes = with_difference(segments / scale, history.template_beat / scale)
         history.put(similarity=history.p_wave_similarity(), features=self._network.features(shapes))
+
+    def judge(self, after: int) -> np.ndarray:
+        """Probabilities of a beat, in the order of `arrhythmia.labels.BEAT_CLASSES`, shape (5,).
+
+        Parameters
+        ----------
+        after : int
+            Beats taken after it.
+        """
+        history = self.history
         features = history.last("features", self._run).transpose(1, 2, 0, 3)
-        by_lead = self._network.probabilities(features, self._rr_inputs())
-        joined = join_leads(by_lead[:, None], self._shares(readable))[0]
-        history.put(probabilities=joined)
-        return joined if self._groups is None else self._groups.judge(history)
+        by_lead = self._network.probabilities(features, self._rr_inputs(), after)
+        joined = join_leads(by_lead[:, None], self._shares(after))[0]
+        history.put(after, probabilities=joined)
+        return joined if self._groups is None else self._groups.judge(history, after)
 
     def _rr_inputs(self) -> np.ndarray:
         """Of the newest run, shape (leads, run, inputs)."""
@@ -77,9 +87,10 @@ class Judge:
         inputs[..., -1] = limited_logarithms(p_wave_ratio(similar[-self._run :])).T
         return inputs
 
-    def _shares(self, readable: np.ndarray) -> LeadShares:
-        """As `arrhythmia.leads.lead_shares`, of the newest beat."""
+    def _shares(self, after: int) -> LeadShares:
+        """As `arrhythmia.leads.lead_shares`, of one beat."""
         history = self.history
+        readable = history.last("readable", after + 1)[0]
         around = round(QRS_S * self._settings.fs)
         inner = slice(self._settings.left - around, self._settings.left + around + 1)
         qrs = history.last("segments", 2 * AROUND + 1)[:, :, inner] / history.scale[:, None]
