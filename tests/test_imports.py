@@ -48,7 +48,15 @@ MAY_IMPORT = {
     "stream": {"trunk", "stream"},
     "faces": {"trunk", "train", "trust", "explain", "evaluate", "annotate", "stream", "faces"},
     "studies": {
-        "trunk", "train", "trust", "explain", "evaluate", "annotate", "stream", "faces", "studies",
+        "trunk",
+        "train",
+        "trust",
+        "explain",
+        "evaluate",
+        "annotate",
+        "stream",
+        "faces",
+        "studies",
     },
 }
 """Part of the project to the parts that it may import."""

@@ -26,6 +26,7 @@ ASYSTOLE: Final = "asystole"
 LEAD_OFF: Final = "lead off"
 NO_SIGNAL: Final = "no signal"
 RATE: Final = "sampling rate"
+BAD_ROWS: Final = "bad rows"
 ALARMS: Final = (VT, IDIOVENTRICULAR, TACHYCARDIA, PAUSE, ASYSTOLE, NO_BEATS, NO_SIGNAL)
 """Kinds that a person should be called for."""
 
@@ -47,7 +48,7 @@ class StreamEvent:
     Parameters
     ----------
     kind : str
-        One of `ALARMS`, `LEAD_OFF` or `RATE`.
+        One of `ALARMS`, `LEAD_OFF`, `RATE` or `BAD_ROWS`.
     state : str
         ``"begins"`` or ``"ends"``.
     start_s, end_s : float

@@ -156,13 +156,11 @@ class StreamClassifier:
         told: list[StreamBeat | StreamEvent] = []
         lost = lost_samples(seconds, self._newest_s, self.fs)
         self._newest_s = float(seconds[-1])
-        start = 0
-        for place in np.flatnonzero(lost):
-            told += self._take(samples[start:place])
-            told += self._take_missing(int(lost[place]))
-            start = int(place)
-        told += self._take(samples[start:])
-        told += self._drift.mark(self._samples, self._newest_s)
+        starts = np.unique(np.append(np.flatnonzero(lost), 0))
+        for start, stop in zip(starts, np.append(starts[1:], len(samples)), strict=True):
+            told += self._take_missing(int(lost[start]))
+            told += self._drift.mark(self._samples, float(seconds[start]))
+            told += self._take(samples[start:stop])
         return tuple(told)
 
     def _take_missing(self, count: int) -> Iterator[StreamBeat | StreamEvent]:
@@ -181,6 +179,11 @@ class StreamClassifier:
             places = found[self._whole(found)]
             yield from self._advance(filtered, places)
             yield from self._watch(filtered, places)
+
+    @property
+    def seconds(self) -> float:
+        """How much signal came so far."""
+        return self._samples / self.fs
 
     @property
     def _now(self) -> float:

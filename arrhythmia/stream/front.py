@@ -22,6 +22,8 @@ WINDOW: Final = 320
 """Filtered samples that are kept."""
 PAD: Final = 200
 """Samples by which the signal is extended, as in `arrhythmia.signals.bandpass`."""
+LARGEST: Final = 1e9
+"""Samples beyond plus and minus this are missing ones."""
 GAP: Final = 15
 """Samples that must be missing in all leads to hide a beat."""
 CROSSINGS: Final = 10
@@ -77,7 +79,7 @@ class Front:
 
     def add(self, samples: np.ndarray) -> None:
         """Take samples of all leads, shape (samples, leads); NaN where they are missing."""
-        known = np.isfinite(samples)
+        known = np.abs(samples) < LARGEST  # which NaN is not
         bridged = np.empty(samples.shape)
         for lead in range(samples.shape[1]):
             self._bridge(samples[:, lead], known[:, lead], lead, bridged[:, lead])

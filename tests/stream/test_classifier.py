@@ -1,4 +1,4 @@
-"""Tests of `arrhythmia.stream`: the same whatever comes at a time, soon enough, in bounded memory."""
+"""Tests of `arrhythmia.stream`: beats are told once, in time, and in constant memory."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ Play = Callable[..., tuple]
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 100_000])
-def test_it_does_not_matter_how_much_comes_at_a_time(
-    play: Play, record: Record, size: int
-) -> None:
+def test_it_does_not_matter_how_much_comes_at_a_time(play: Play, record: Record, size: int) -> None:
     signals = signals_of(record)[: round(20 * record.fs)]
     assert list(map(repr, play(record, signals, size))) == list(map(repr, play(record, signals)))
 

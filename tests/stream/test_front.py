@@ -1,4 +1,4 @@
-"""Tests of `arrhythmia.stream.front`: it is what `arrhythmia.signals` makes of a whole recording."""
+"""Tests of `arrhythmia.stream.front`: it does what `arrhythmia.signals` does."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_all_but_the_newest_second_is_as_in_the_whole_recording(fs: float) -> No
             start = front.samples - WINDOW
             apart.append(np.abs(front.filtered()[0] - whole[start : front.samples]))
     worst = np.max(apart, axis=0)
-    assert worst[: WINDOW - 200].max() < 0.02
+    assert worst[: WINDOW - 200].max() < 0.03
     assert worst[WINDOW - 200 : WINDOW - 60].max() < 0.08
 
 

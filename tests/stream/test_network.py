@@ -20,9 +20,7 @@ def test_members_side_by_side_give_what_they_give_one_by_one(folder: object, run
     one_by_one = forward.features(segments)
     members, size = network.features_shape
     features = network.features(segments)
-    assert np.allclose(
-        features.transpose(1, 0, 2).reshape(2 * run, -1), one_by_one, atol=1e-5
-    )
+    assert np.allclose(features.transpose(1, 0, 2).reshape(2 * run, -1), one_by_one, atol=1e-5)
     wanted = softmax(forward.scores(one_by_one.reshape(2, run, -1), rr), axis=-1)
     for after in range(run):
         given = network.probabilities(features.reshape(members, 2, run, size), rr, after)
