@@ -214,6 +214,19 @@ def delineation(options: argparse.Namespace) -> None:
         results = run_delineation(folder)
     print(f"{QUESTIONS['delineation']}\n\n{format_delineation(results)}")
 
+
+def of_model(options: argparse.Namespace) -> None:
+    """Measure what is not stored of a model that was trained on DS1, and print it."""
+    module, run_it, format_it = OF_MODEL[options.study]
+    study = import_module(f"studies.{module}")
+    model = _trained_on_ds1(options.model)
+    with _results(options.again) as folder:
+        results = getattr(study, run_it)(model, options.data_dir, folder, _tell)
+    print(f"{QUESTIONS[options.study]}\n\n{getattr(study, format_it)(results)}")
+
+
+def _trained_on_ds1(model: str) -> Path:
+    """Folder of a model whose test these studies are."""
     from arrhythmia.model_settings import read_settings
 
     if set(read_settings(model).training.get("records", ())) != set(DS1):
