@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import arrhythmia.stopping  # noqa: F401 (first: Ctrl-C is quiet from now on)
