@@ -171,6 +171,11 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
         help="record-wise cross-validation on DS1 instead, with the settings of the model: trains "
         "it once for each fold (DS2 is not used)",
     )
+    parser.add_argument(
+        "--stream", action="store_true",
+        help="stream DS2 instead, beside each record read as a whole (the network is the same: no "
+        "row is added to the ledger)",
+    )  # fmt: skip
     parser.set_defaults(command=evaluate)
 
 
@@ -180,6 +185,9 @@ def evaluate(options: argparse.Namespace) -> None:
 
     settings = read_settings(options.model)
     require_database(options.data_dir)
+    if options.stream:
+        _evaluate_stream(options)
+        return
     if options.folds:
         from arrhythmia.evaluate.report import write_results
         from arrhythmia.evaluate.rhythm import score_rhythm
@@ -203,6 +211,18 @@ def evaluate(options: argparse.Namespace) -> None:
         if ledger is not None:
             print(f"first run of this model on DS2: a row was added to '{ledger}'")
     _print_scores(title, figures, Path(options.model), on_ds2=not options.folds)
+
+
+def _evaluate_stream(options: argparse.Namespace) -> None:
+    from arrhythmia.evaluate.stream import FILE, evaluate_stream, format_stream
+
+    if options.folds:
+        raise InputError("give --folds or --stream, not both; '-m studies stream' has the folds")
+    results = evaluate_stream(
+        options.model, options.data_dir, lambda text: print(text, file=sys.stderr, flush=True)
+    )
+    print(f"DS2, streamed and as a whole\n\n{format_stream(results['DS2'])}\n")
+    print(f"stored in '{Path(options.model) / FILE}'")
 
 
 def _print_scores(title: str, figures: dict, model: Path, on_ds2: bool) -> None:

@@ -17,7 +17,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 NOTEBOOK: Final = ROOT / "Arrhythmia Detection.ipynb"
 RECORD: Final = "233"
 BEAT: Final = 353
-PARTS: Final = ("record", "explain", "predict", "train", "notebook")
+PARTS: Final = ("record", "explain", "predict", "page", "train", "notebook")
 
 
 def run_benchmark(
@@ -45,6 +45,7 @@ def run_benchmark(
         "record": lambda: _time_record(data_dir, model),
         "explain": lambda: _time_explain(data_dir, model),
         "predict": lambda: _time_predict(data_dir, model),
+        "page": lambda: _time_page(data_dir),
         "train": lambda: _time_train(data_dir),
         "notebook": lambda: _time_notebook(data_dir),
     }
@@ -123,6 +124,12 @@ def _time_predict(data_dir: str | Path | None, model: str | Path) -> dict[str, f
                 lambda: _run([sys.executable, "-c", start]), 3
             ),
         }
+
+
+def _time_page(data_dir: str | Path | None) -> dict[str, float]:
+    from studies.page import time_page
+
+    return time_page(data_dir)
 
 
 def _time_train(data_dir: str | Path | None) -> dict[str, float]:

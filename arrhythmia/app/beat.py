@@ -28,7 +28,9 @@ PX_PER_SECOND: Final = 160
 """At least, as on the page that ``predict.py`` writes."""
 TALLEST_PX, LOWEST_PX = 420, 170
 FOR, AGAINST = "#96396f", "#0072b2"
-"""Colours of evidence that speaks for the class, and against it."""
+"""Colours of evidence that speaks for the class, and against it …"""
+FOR_ON_DARK, AGAINST_ON_DARK = "#e08cbc", "#56b4e9"
+"""… on dark ground."""
 TEMPLATE_COLOR: Final = "#0072B2"
 
 
@@ -82,7 +84,8 @@ def bars(case: Case, screen: Screen) -> Figure:
     figure = bars_figure()
     values = np.array([case.explanation.percent[part] for part in PARTS])
     against = values < 0
-    colors = np.where(against, AGAINST, FOR)
+    pair = (AGAINST_ON_DARK, FOR_ON_DARK) if screen.dark else (AGAINST, FOR)
+    colors = np.where(against, *pair)
     figure.data[0].update(
         x=values.round(1), y=list(PARTS), cliponaxis=False, textposition="outside",
         text=[f"{round(v)} %".replace("-", "−") for v in values],
@@ -90,7 +93,7 @@ def bars(case: Case, screen: Screen) -> Figure:
         textfont={"size": 12, "color": screen.ink},
         marker={
             "color": colors, "line": {"width": 1, "color": colors},
-            "pattern": {"shape": np.where(against, "/", "").tolist(), "bgcolor": "white",
+            "pattern": {"shape": np.where(against, "/", "").tolist(), "bgcolor": screen.ground,
                         "size": 5, "solidity": 0.4},
         },
     )  # fmt: skip
@@ -101,6 +104,8 @@ def bars(case: Case, screen: Screen) -> Figure:
         height=330,
     )  # fmt: skip
     figure.update_xaxes(
-        range=[low - room if low < -0.5 else 0, high + room], gridcolor=screen.paper[2]
+        range=[low - room if low < -0.5 else 0, high + room],
+        gridcolor=screen.paper[2],
+        title={"text": "% of what speaks for it", "standoff": 6},
     )
     return figure

@@ -17,7 +17,7 @@ from arrhythmia.app.session import Session
 from arrhythmia.app.sheet import cards
 from arrhythmia.app.strip import strip
 from arrhythmia.errors import InputError
-from arrhythmia.explain.explanation import DEFAULT_METHOD
+from arrhythmia.explain.method_names import DEFAULT_METHOD
 from arrhythmia.explain.wording import evidence_words
 
 FORGOTTEN: Final = "this page was not used for hours and is forgotten: load it again"

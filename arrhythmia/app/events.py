@@ -59,7 +59,7 @@ def event_rows(reading: Reading) -> list[Row]:
     for beat in reading.facts["to_look_at"]:
         if not reading.analysis.by_reader[beat["beat"]]:
             at = float(reading.analysis.beats.centers[beat["beat"]])
-            what = f"uncertain {beat['class']}, p {beat['probability']:.2f}"
+            what = f"least sure: {beat['class']}, p {beat['probability']:.2f}"
             rows.append(Row(what, at, at, beat["beat"], 1, float("nan")))
     return sorted(rows, key=lambda row: (row.start_s, row.what))
 

@@ -8,7 +8,7 @@ from dash import dcc, html
 
 from arrhythmia.app.actions import SCALES
 from arrhythmia.app.session import SHOWN_S
-from arrhythmia.explain.explanation import DEFAULT_METHOD, METHOD_NAMES
+from arrhythmia.explain.method_names import DEFAULT_METHOD, METHOD_NAMES
 from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES
 from arrhythmia.records import IN_MILLIVOLTS
 
@@ -129,7 +129,9 @@ def _overview() -> html.Section:
         [
             html.H2("Whole recording"),
             html.Div(
-                dcc.Graph("overview-figure", EMPTY, config=GRAPH, style={"height": 230}),
+                dcc.Graph(
+                    "overview-figure", figure=EMPTY, config=GRAPH, style={"height": 230}
+                ),
                 id="overview",
                 role="img", **{"aria-label": "heart rate, events and ectopic beats"},
             ),

@@ -151,7 +151,10 @@ def probabilities(case: Case) -> list:
     for name, p in zip(BEAT_CLASSES, case.probabilities[case.beat].tolist(), strict=True):
         bar = html.Div(className=f"bar c-{name}", style={"width": f"{100 * p:.1f}%"})
         cells = [html.Th([badge(name), f" {CLASS_NAMES[name]}"], scope="row")]
-        cells += [html.Td(bar, className="bars"), html.Td(chance(p), className="number")]
+        cells += [
+            html.Td(bar, className="bars"),
+            html.Td(chance(p).removeprefix("= "), className="number"),
+        ]
         rows.append(html.Tr(cells))
     return [html.Table([html.Caption("probability"), html.Tbody(rows)])]
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from arrhythmia.annotate.analysis import Analysis, analyse, decided
 from arrhythmia.annotate.holter import UNKNOWN, summary
-from arrhythmia.classifier import DEFAULT_MODEL, OWN_MODEL
 from arrhythmia.drawing import clock
 from arrhythmia.explain.case import Case
 from arrhythmia.explain.explanation import check_beat, check_choice
 from arrhythmia.explain.gather import explain_beat
+from arrhythmia.files import DEFAULT_MODEL, OWN_MODEL
 from arrhythmia.interface import Classifier
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.naming import Decisions, Named, decide_anew, decisions_file, name_templates

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import MakeRecord
 
@@ -57,3 +58,10 @@ def wait_for(what: Callable[[], object], seconds: float = 60.0) -> None:
     while not what():
         assert time.monotonic() < end, "it takes too long"
         time.sleep(0.02)
+
+
+def csv(seconds: int = 40, fs: int = 250, header: str = "") -> bytes:
+    """A table of one lead: spikes every 0.8 s."""
+    t = np.arange(seconds * fs) / fs
+    signal = np.exp(-0.5 * (((t + 0.4) % 0.8 - 0.4) / 0.02) ** 2) + 0.01 * np.sin(t)
+    return (header + "\n".join(f"{v:.4f}" for v in signal) + "\n").encode()

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wfdb
-from app.conftest import wait_for
+from app.conftest import csv, wait_for
 from flask.testing import FlaskClient
 
 from arrhythmia.annotate import Options, annotate_one
@@ -66,13 +66,6 @@ def visitor(first: Future) -> Visitor:
 
 def files_of(pair: Path) -> list[tuple[str, bytes]]:
     return [(p.name, p.read_bytes()) for p in (pair.with_suffix(".hea"), pair.with_suffix(".dat"))]
-
-
-def csv(seconds: int = 40, fs: int = 250, header: str = "") -> bytes:
-    """A table of one lead: spikes every 0.8 s."""
-    t = np.arange(seconds * fs) / fs
-    signal = np.exp(-0.5 * (((t + 0.4) % 0.8 - 0.4) / 0.02) ** 2) + 0.01 * np.sin(t)
-    return (header + "\n".join(f"{v:.4f}" for v in signal) + "\n").encode()
 
 
 # --- files in -------------------------------------------------------------------------------------
