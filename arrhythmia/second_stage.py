@@ -1,12 +1,12 @@
-"""The second stage: what the rhythm of minutes and the record's own shapes say of its beats.
+"""The second stage: what the dominant rhythm and the record's own shapes say of its beats.
 
 The network sees fifteen neighbours, and RR intervals relative to the 21 beats around; where early
 beats are many, these are no measure of what is normal. Two things are added once the leads and the
 templates have spoken:
 
-- The odds that a beat is S and not N grow with how early it comes relative to the dominant rhythm:
-  the intervals between normal beats of the minute around. By how much is one weight, learnt on DS1
-  (`arrhythmia.train.second_stage`). In fibrillation no beat is early.
+- The odds that a beat is S and not N grow with how early it comes relative to the dominant rhythm,
+  in which early beats do not count however many they are (`arrhythmia.rr.dominant_rr`). By how much
+  is one weight, learnt on DS1 (`arrhythmia.train.second_stage`). In fibrillation no beat is early.
 - A template that is a blend of the record's normal and ventricular beats is fusion, see
   `arrhythmia.fusion`.
 """
@@ -17,19 +17,15 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.ndimage import median_filter
 
 from arrhythmia.beats import Beats
 from arrhythmia.fusion import fusion_beats
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.rhythm import in_fibrillation
+from arrhythmia.rr import dominant_rr
 from arrhythmia.signals import BeatSettings
 from arrhythmia.templates import Templates
 
-INTERVALS: Final = 61
-"""So many intervals between normal beats around a beat are the dominant rhythm."""
-FEWEST_INTERVALS: Final = 5
-"""Where a record has fewer, all intervals count."""
 LARGEST: Final = 0.3
 """A beat that is earlier than this, by the logarithm of its interval, is not more likely S."""
 STEP: Final = 0.1
@@ -67,14 +63,13 @@ def due(beats: Beats, called: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of float, shape (beats,)
-        As a logarithm: 0 on time, negative if early. NaN in fibrillation.
+        As a logarithm: 0 on time, negative if early. NaN in fibrillation. Where there are too few
+        normal beats, the median of all intervals is taken.
     """
-    rr, normal = np.clip(beats.rr_pre, 0.2, 3.0), called == N
-    counts = np.flatnonzero(normal & np.append(True, normal[:-1]))
-    if len(counts) < FEWEST_INTERVALS:
-        counts = np.arange(len(rr))
-    dominant = median_filter(rr[counts], INTERVALS, mode="nearest")
-    relative = np.log(rr / np.interp(np.arange(len(rr)), counts, dominant))
+    rr = np.clip(beats.rr_pre, 0.2, 3.0)
+    dominant, _ = dominant_rr(rr, called == N)
+    known = np.where(np.isfinite(dominant), dominant, np.median(rr))
+    relative = np.log(rr / known)
     return np.where(in_fibrillation(beats, called), np.nan, relative)
 
 

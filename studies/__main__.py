@@ -30,7 +30,7 @@ QUESTIONS = {name: study.question for name, study in STUDIES.items()} | {
     "delineation": "how far are P, QRS and T from an expert's marks?",
     "leads": "what does each lead bring, and how should they be put together?",
     "templates": "what do templates and rhythm bring, and a reader who names templates?",
-    "second-stage": "what do the rhythm of minutes and the shapes of fusion beats bring?",
+    "second-stage": "what do the dominant rhythm and the shapes of fusion beats bring?",
     "pieces": "how many ventricular beats are found in short recordings?",
     "stream": "what does it cost to classify beats as they come?",
     "causes": "what stands behind the errors on DS2?",

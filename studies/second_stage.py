@@ -1,4 +1,4 @@
-"""What the second stage brings: earliness by the rhythm of minutes, and fusion as a blend.
+"""What the second stage brings: earliness by the dominant rhythm, and fusion as a blend.
 
 The networks are those that are saved: of each fold of DS1, and the one trained on DS1 for patients
 of another database, svdb 800 to 855. The weight of earliness is learnt without the fold that it is

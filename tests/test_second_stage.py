@@ -1,4 +1,4 @@
-"""Tests of `arrhythmia.second_stage`: rhythm of minutes, fusion, and what they change."""
+"""Tests of `arrhythmia.second_stage`: dominant rhythm, fusion, and what they change."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def template_words(
 
 
 BLENDED: Final = "Its template is a blend of this patient's normal and ventricular beats"
-EARLY: Final = "It comes early for the rhythm of the minute around"
+EARLY: Final = "It comes early for this patient's dominant rhythm"
 
 
 def second_stage_words(called: str, before: str) -> str:
