@@ -86,8 +86,11 @@ def scaled(signal: np.ndarray) -> np.ndarray:
     usual = np.median(around) if np.median(around) > 0 else max(blocks.max(), 1e-12)
     around = np.maximum(around, LEAST_SCALE * usual)
     middles = (np.arange(count) + 0.5) * len(signal) / count
-    amplitude = np.interp(np.arange(len(signal)), middles, around)
-    return np.clip(signal / amplitude, -LARGEST, LARGEST).astype(np.float32)
+    result = np.empty(len(signal), np.float32)
+    for first, last in _blocks(len(signal)):
+        amplitude = np.interp(np.arange(first, last), middles, around)
+        result[first:last] = np.clip(signal[first:last] / amplitude, -LARGEST, LARGEST)
+    return result
 
 
 def qrs_probability(leads: Sequence[np.ndarray], weights: Weights | None = None) -> np.ndarray:

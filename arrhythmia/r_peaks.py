@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from arrhythmia.blocks import missing_before
 from arrhythmia.detector import BAND, RATE, beats_in, qrs_probability
 from arrhythmia.errors import InputError
 from arrhythmia.labels import SOURCES, is_beat
@@ -154,7 +155,9 @@ def detect_r_peaks(leads: Sequence[Lead], settings: BeatSettings) -> np.ndarray:
 
 def _is_whole(lead: Lead, sample: np.ndarray) -> np.ndarray:
     """Whether no signal is missing near each place: half a QRS at the edge of a gap is no beat."""
-    missing = np.concatenate([[0], np.cumsum(~np.isfinite(lead.signal))])
+    if np.isfinite(lead.signal).all():
+        return np.ones(len(sample), dtype=bool)
+    missing = missing_before(lead.signal)
     reach = round(WHOLE_S * lead.fs)
     first = np.clip(sample - reach, 0, len(lead.signal))
     return missing[np.clip(sample + reach + 1, 0, len(lead.signal))] == missing[first]

@@ -164,8 +164,12 @@ def _add_annotate(commands: argparse._SubParsersAction) -> None:
     _add_decisions(parser)
     parser.add_argument("--output-dir", metavar="DIR", help="default: the folder of each recording")
     parser.add_argument("--report", action="store_true", help="also write RECORD.pdf")
-    parser.add_argument(
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
         "--jobs", metavar="N", type=int, default=1, help="recordings at a time (default: 1)"
+    )
+    where.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://HOST:8786"
     )
     add_recording(parser)
     add_model(parser, by_record=True)
@@ -187,7 +191,7 @@ def annotate(options: argparse.Namespace) -> None:
         options.decisions, hints_of(options), options.report,
     )  # fmt: skip
     failed: list[Annotated] = []
-    done = annotate_records(names, chosen, options.jobs)
+    done = annotate_records(names, chosen, options.jobs, options.scheduler)
     for one in tqdm(
         done, total=len(names), unit="record", disable=None if len(names) > 1 else True
     ):

@@ -21,13 +21,14 @@ MOST_NAMED: Final = 16
 NOT_ECG: Final = (
     "RESP", "ABP", "ART", "BP", "PAP", "CVP", "ICP", "PLETH", "SPO2", "EEG", "EOG", "EMG",
     "CO2", "HR", "STAT", "PULSE", "AIRFLOW", "SOUND", "ACC", "GYR", "MAG", "GSR", "EDA", "PPG",
-    "TEMP", "EVENT", "MARKER", "NSEQ",
+    "TEMP", "EVENT", "MARKER", "NSEQ", "BVP", "FLOW", "THOR", "ABDO", "IMPED", "PRESS",
+    "POSITION", "SKIN", "LIGHT", "BATT", "MICRO", "NOISE", "SINE", "SQUARE", "RAMP", "TRIGGER",
 )  # fmt: skip
-"""Beginnings of the names of signals that are no ECG lead."""
+"""What words in the names of signals that are no ECG lead begin with."""
 IS_ECG: Final = re.compile(
     r"(.*\b)?(ECG|EKG|ELECTROCARDIO).*"
     r"|(LEAD|ABLEITUNG|CHANNEL)?[ _-]*(ML|CM|MCL|CC|MOD\.?)?[ _-]*"
-    r"(I{1,3}|AV[RLF]|V[1-9XYZ]R?|[1-6]|MV[1-9]|D[1-3]|NASA|[AE]-[IS])",
+    r"(I{1,3}|AV[RLF]|V|V[1-9XYZ]R?|[1-6]|MV[1-9]|D[1-3]|NASA|[AE]-[IS])",
     re.IGNORECASE,
 )
 """What names of ECG leads look like; where one does, signals whose names do not are none."""
@@ -107,7 +108,7 @@ class Record:
     name : str
         E.g. ``"233"``.
     signals : ndarray of float, shape (samples, leads)
-        NaN where the recorder marked samples as invalid.
+        NaN where the recorder marked samples as invalid. Long WFDB records are float32.
     fs : float
         Sampling rate in Hz.
     leads : tuple of str
@@ -142,7 +143,7 @@ class Record:
     @property
     def ecg_leads(self) -> tuple[str, ...]:
         """Names of the ECG leads, lead II first."""
-        ecg = [name for name in self.leads if not name.upper().startswith(NOT_ECG)]
+        ecg = [name for name in self.leads if not is_no_ecg(name)]
         ecg = [name for name in ecg if IS_ECG.fullmatch(name)] or ecg
         return tuple(sorted(ecg, key=lambda name: IS_II.fullmatch(name) is None))
 
@@ -234,6 +235,12 @@ class Hints:
     fs: float | None = None
     units: str | None = None
     invert: tuple[str, ...] = ()
+
+
+def is_no_ecg(name: str) -> bool:
+    """Whether a signal is named like something else than an ECG lead: breathing, pressure, EEG."""
+    words = re.split(r"[^A-Z0-9]+", name.upper())
+    return not IS_ECG.fullmatch(name) and any(word.startswith(NOT_ECG) for word in words)
 
 
 def read_record(

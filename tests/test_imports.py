@@ -22,8 +22,8 @@ LONGEST = 350
 """Lines of a module."""
 
 TRUNK_ORDER = (
-    "labels", "svdb", "mitdb", "recognise", "records", "signals", "detector", "r_peaks", "rr",
-    "p_wave", "polarity", "origin", "beats", "leads", "sequences", "templates", "delineate",
+    "labels", "svdb", "mitdb", "recognise", "records", "blocks", "signals", "detector", "r_peaks",
+    "rr", "p_wave", "polarity", "origin", "beats", "leads", "sequences", "templates", "delineate",
     "rhythm", "model_settings", "decision", "forward", "model", "classifier", "predictions",
     "naming",
 )  # fmt: skip

@@ -27,6 +27,10 @@ from arrhythmia.records import Hints, Record, read_record
 from arrhythmia.trust.confidence import Confidence, is_calibrated
 from arrhythmia.which_model import choose_model
 
+ROWS_AT_ONCE = 1_000_000
+PLACES = ("output_dir", "data_dir", "model", "decisions", "report")
+"""Options that do not change what is written: model and decisions are known by their content."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -74,8 +78,11 @@ class Annotated:
 
 
 def annotate(
-    names: Sequence[str | Path], options: Options = Options(), jobs: int = 1
-) -> Iterator[Annotated]:  # fmt: skip
+    names: Sequence[str | Path],
+    options: Options = Options(),  # noqa: B008, frozen
+    jobs: int = 1,
+    scheduler: str | None = None,
+) -> Iterator[Annotated]:
     """Classify every beat of some recordings, and write the files of each.
 
     Parameters
@@ -90,6 +97,9 @@ def annotate(
         recording), ``hints`` for files without rate or units, ``report`` for a PDF.
     jobs : int
         Recordings at a time.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers do the work, see
+        `arrhythmia.annotate.cluster.annotate_on_cluster`.
 
     Yields
     ------
@@ -107,7 +117,11 @@ def annotate(
     if options.decisions is not None and not Path(options.decisions).is_dir():
         raise InputError(f"no folder '{options.decisions}': give that of the reader's decisions")
     _check_outputs(names, options)
-    if jobs > 1 and len(names) > 1:
+    if scheduler is not None:
+        from arrhythmia.annotate.cluster import annotate_on_cluster
+
+        yield from annotate_on_cluster([str(name) for name in names], options, scheduler)
+    elif jobs > 1 and len(names) > 1:
         from loky import get_reusable_executor
 
         executor = get_reusable_executor(max_workers=min(jobs, len(names)))
@@ -193,11 +207,13 @@ def _check_outputs(names: Sequence[str | Path], options: Options) -> None:
 
 def _key(record: Record, folder: Path, options: Options, reader: Decisions) -> str:
     """What the files depend on: signal, annotation, model, options, decisions."""
-    digest = hashlib.sha256(np.ascontiguousarray(record.signals).tobytes())
+    digest = hashlib.sha256()
+    for first in range(0, len(record), ROWS_AT_ONCE):
+        digest.update(np.ascontiguousarray(record.signals[first : first + ROWS_AT_ONCE]))
     if record.annotation is not None:
         digest.update(record.annotation.sample.tobytes())
         digest.update("".join(map(str, record.annotation.symbol)).encode())
-    facts = asdict(options) | {"output_dir": None, "data_dir": None, "report": None}
+    facts = asdict(options) | dict.fromkeys(PLACES)
     digest.update(json.dumps([record.fs, record.leads, facts, repr(reader)]).encode())
     digest.update(model_digest(folder).encode())
     if is_calibrated(folder):

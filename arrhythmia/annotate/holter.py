@@ -17,7 +17,7 @@ from arrhythmia.classifier import Classifier
 from arrhythmia.drawing import clock
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.naming import Decisions
-from arrhythmia.predictions import Assessment, record_table
+from arrhythmia.predictions import Assessment, least_sure, record_table
 from arrhythmia.records import Record
 from arrhythmia.rhythm import PAUSE, Event
 from arrhythmia.signals import BeatSettings
@@ -307,7 +307,7 @@ def _burden(analysis: Analysis, names: tuple[str, ...], total: int, hours: float
 def _in_need(analysis: Analysis) -> list[dict]:
     """Beats that most need a look: the least sure of those that can be assessed."""
     sure = analysis.probabilities.max(axis=1)
-    order = [int(i) for i in np.argsort(sure, kind="stable") if analysis.assessable[i]][:IN_NEED]
+    order = least_sure(analysis.probabilities, analysis.assessable, IN_NEED)
     reasons = analysis.assessment.reasons if analysis.assessment is not None else None
     return [
         {

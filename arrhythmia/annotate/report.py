@@ -13,7 +13,7 @@ from arrhythmia.annotate.holter import NOTICE, UNKNOWN, Analysis, known_rr
 from arrhythmia.drawing import CLASS_COLORS, clock, ecg_paper, fits_paper
 from arrhythmia.files import whole_file
 from arrhythmia.rhythm import FIBRILLATION, NO_BEATS, PAUSE, SVT, VT
-from arrhythmia.signals import filtered_lead
+from arrhythmia.signals import filtered_part
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -228,7 +228,7 @@ def plot_strip(analysis: Analysis, center: float, ax: Axes) -> Axes:
     offset, low, high, units = 0.0, 0.0, 0.0, "mV"
     for number, one in enumerate(analysis.beats.in_leads[:2]):
         lead = record.lead(one.lead)
-        trace = filtered_lead(lead, analysis.settings)[part] * (lead.millivolts or 1.0)
+        trace = filtered_part(lead, analysis.settings, part) * (lead.millivolts or 1.0)
         units = lead.units if lead.millivolts is None else "mV"
         span = float(np.ptp(trace))
         offset = low - 0.15 * max(span, 0.5) - float(trace.max()) if number else 0.0

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from arrhythmia.beats import Beats
-from arrhythmia.classifier import Classifier, only
+from arrhythmia.classifier import Classifier
+from arrhythmia.decision import Decision, only
+from arrhythmia.errors import InputError
 from arrhythmia.explain.case import Case
+from arrhythmia.explain.choice import Choice
 from arrhythmia.explain.explanation import check_beat, check_choice, find_evidence
 from arrhythmia.explain.method_names import DEFAULT_METHOD, METHOD_NAMES
 from arrhythmia.explain.reasons import find_reasons
 from arrhythmia.explain.waves import beat_waves
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.leads import lead_that_says_most
+from arrhythmia.predictions import least_sure
 from arrhythmia.records import Record
+from arrhythmia.trust.quality import find_problems_of_record
 
 NEAR_S = 31.0
 """Seconds to each side of a beat within which the other beats are classified too: all that figure
@@ -30,6 +37,8 @@ def explain_beat(
     target_class: str | None = None,
     every_view: bool = False,
     notes: tuple[str, ...] = (),
+    decision: Decision | None = None,
+    problems: np.ndarray | None = None,
 ) -> Case:
     """Classify one beat of a record, and gather all that is known of it.
 
@@ -50,6 +59,10 @@ def explain_beat(
         Also explain it by every method for every class, as the page shows it.
     notes : tuple of str
         What the user should know besides what record and beats tell.
+    decision : Decision, optional
+        What the classifier says of all beats, where it is known already.
+    problems : ndarray of int, shape (beats,), optional
+        As `arrhythmia.trust.quality.find_problems_of_record` gives them, where they are known.
 
     Raises
     ------
@@ -63,11 +76,12 @@ def explain_beat(
     check_beat(beats, beat)
     confidence = getattr(classifier, "confidence", None)
     near = np.flatnonzero(np.abs(beats.centers - beats.centers[beat]) < NEAR_S)
-    decision = classifier.decide(beats, near)
+    if decision is None:
+        decision = classifier.decide(beats, near)
     probabilities = only(decision.probabilities, near)
     assessment = None
     if confidence is not None:
-        assessment = confidence.assess(classifier, record, beats, near, probabilities)
+        assessment = confidence.assess(classifier, record, beats, near, probabilities, problems)
     called = BEAT_CLASSES[int(probabilities[beat].argmax())]
     shown = beats.in_leads[lead_that_says_most(decision.by_lead, beat, called)]
     target_class = target_class or called
@@ -93,3 +107,44 @@ def explain_beat(
         reasons_for=find_reasons(classifier, shown, beat, list(classes), called, waves),
         notes=(*notes, *record.notes, *beats.notes),
     )
+
+
+def explain_chosen(
+    classifier: Classifier,
+    choice: Choice,
+    *,
+    method: str = DEFAULT_METHOD,
+    target_class: str | None = None,
+    every_view: bool = False,
+    notes: tuple[str, ...] = (),
+) -> Iterator[Case]:
+    """`explain_beat` for the beats chosen, all of which are judged once.
+
+    Parameters
+    ----------
+    classifier : Classifier
+    choice : Choice
+        With numbers of beats, or how many of the least sure ones.
+    method, target_class, every_view, notes
+        See `explain_beat`.
+
+    Yields
+    ------
+    Case
+        Of one beat after the other; the least sure first.
+    """
+    record, beats = choice.record, choice.beats
+    numbers, decision, problems = choice.several, None, None
+    if choice.worst or len(numbers) > 1:
+        decision = classifier.decide(beats)
+        problems = find_problems_of_record(record, beats, classifier.settings.beats)
+    if choice.worst:
+        numbers = tuple(least_sure(decision.probabilities, problems == 0, choice.worst))
+        if not numbers:
+            raise InputError(f"no beat of record '{record.name}' can be assessed: name some beats")
+    for number in numbers:
+        yield explain_beat(
+            classifier, record, number, beats=beats, method=method, target_class=target_class,
+            every_view=every_view, notes=(*notes, *choice.notes), decision=decision,
+            problems=problems,
+        )  # fmt: skip

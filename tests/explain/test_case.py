@@ -13,12 +13,13 @@ from conftest import MakeRecord, error_line
 from explain_cases import BEAT, FLAT, SYMBOLS, make_case, with_gap, written_record
 
 import arrhythmia
-from arrhythmia.classifier import CLONE, Classifier
+from arrhythmia.classifier import Classifier
 from arrhythmia.explain.gather import NEAR_S, explain_beat
 from arrhythmia.explain.method_names import METHOD_NAMES
 from arrhythmia.explain.page_figures import RHYTHM_REACH_S
 from arrhythmia.explain.panels import TACHOGRAM_S
 from arrhythmia.explain.wording import NO_CLASS, NOT_CALIBRATED, NOUNS, WHAT_IF
+from arrhythmia.files import CLONE
 from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES
 from arrhythmia.records import Record, read_record
 
