@@ -23,6 +23,7 @@ import arrhythmia.stopping  # noqa: F401 (first: Ctrl-C is quiet from now on)
 from arrhythmia.cli import (
     Parser,
     add_model,
+    add_r_peaks,
     add_recording,
     check_display,
     clock_seconds,
@@ -54,7 +55,8 @@ def predict(options: argparse.Namespace) -> None:
     name = options.file or options.record
     model, model_notes = choose_model(name, options.data_dir, options.model)
     settings = read_settings(model)
-    choice = choose_beat(name, place, settings, options.data_dir, options.lead, hints_of(options))
+    choice = choose_beat(name, place, settings, options.data_dir, options.lead, hints_of(options),
+                         options.r_peaks)  # fmt: skip
     outputs = Outputs(options.output, options.html, place.is_several)
     outputs.check(name, options.data_dir, choice)
     if options.show:
@@ -112,6 +114,7 @@ def _parser() -> Parser:
     add("--html", metavar="FILE.html", help="also write an interactive page, without network")
     add("--show", action="store_true", help="also open the figure in a window")
     add("--json", action="store_true", help="print JSON instead of text")
+    add_r_peaks(parser)
     add_recording(parser)
     add_model(parser, by_record=True)
     return parser

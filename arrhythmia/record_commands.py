@@ -6,9 +6,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from arrhythmia.cli import PROG, add_command, add_data_dir, add_model, add_recording, hints_of
+from arrhythmia.cli import (
+    PROG,
+    add_command,
+    add_data_dir,
+    add_model,
+    add_r_peaks,
+    add_recording,
+    hints_of,
+)
 from arrhythmia.errors import InputError, SomeFailedError
-from arrhythmia.labels import SOURCES
 
 RECORDING_SUFFIXES = (
     ".edf", ".bdf", ".csv", ".tsv", ".txt", ".npy", ".npz", ".parquet", ".mat", ".dcm", ".xml",
@@ -45,7 +52,7 @@ def _add_templates(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--csv", metavar="FILE.csv", help="also write the table")
     _add_decisions(parser)
-    _add_r_peaks(parser)
+    add_r_peaks(parser)
     add_recording(parser)
     add_model(parser, by_record=True)
     parser.set_defaults(command=templates)
@@ -56,14 +63,6 @@ def _add_decisions(parser: argparse.ArgumentParser) -> None:
         "--decisions",
         metavar="DIR",
         help="folder of the reader's decisions, RECORD.templates.json (default: the record's)",
-    )
-
-
-def _add_r_peaks(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--r-peaks",
-        choices=SOURCES,
-        help="from RECORD.atr, or detected (default: from RECORD.atr where it exists)",
     )
 
 
@@ -125,7 +124,7 @@ def _add_events(commands: argparse._SubParsersAction) -> None:
     parser = add_command(commands, "events", "fibrillation, tachycardia, bigeminy, pauses, noise")
     parser.add_argument("record", metavar="RECORD", help="e.g. 233, or any file of an ECG")
     parser.add_argument("--csv", metavar="FILE.csv", help="also write them as a table")
-    _add_r_peaks(parser)
+    add_r_peaks(parser)
     add_recording(parser)
     add_model(parser, by_record=True)
     parser.set_defaults(command=events)
@@ -160,7 +159,7 @@ def _add_annotate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "records", nargs="+", metavar="RECORD", help="e.g. 233, any file of an ECG, or a folder"
     )
-    _add_r_peaks(parser)
+    add_r_peaks(parser)
     _add_decisions(parser)
     parser.add_argument("--output-dir", metavar="DIR", help="default: the folder of each recording")
     parser.add_argument("--report", action="store_true", help="also write RECORD.pdf")

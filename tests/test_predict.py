@@ -482,7 +482,7 @@ def test_help_tells_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert leaving.value.code == 0
     text = capsys.readouterr().out
     for option in ("record", "beat", "time", "sample", "lead", "model", "data-dir", "method",
-                   "target-class", "beats", "worst", "invert", "output", "html", "show",
+                   "target-class", "beats", "worst", "invert", "r-peaks", "output", "html", "show",
                    "json"):  # fmt: skip
         assert f"--{option} " in text or f"--{option}\n" in text
 
@@ -512,6 +512,13 @@ def test_several_beats_are_explained_with_one_start(run: Run, here: Path) -> Non
     for key in ("class", "probabilities", "calibrated", "evidence", "sentence", "refer"):
         assert facts[1][key] == alone[key]
     assert len(result.err.splitlines()) == len(set(result.err.splitlines()))
+
+
+def test_r_peaks_are_detected_where_that_is_asked_for(run: Run, here: Path) -> None:
+    place = ("SYN", "--beat", "6", *QUICK, "--json", "--r-peaks")
+    marked, detected = (facts_of(run(*place, source)) for source in ("atr", "detect"))
+    assert (marked["r_peaks"], detected["r_peaks"]) == ("reference annotation", "detected")
+    assert detected["reference"] is None
 
 
 def test_the_least_sure_beats_come_first(run: Run, here: Path) -> None:

@@ -65,7 +65,8 @@ def test_the_preferred_lead_comes_first_and_breathing_is_no_ecg(
 
 def test_no_name_of_an_ecg_lead_is_taken_for_another_signal() -> None:
     names = ("I", "II", "III", "aVR", "V", "MCL1", "aVL", "aVF", "V1", "V6", "MLI", "MLIII",
-             "ECG", "ECG1", "lead I", "A-I", "CM5", "NASA", "MV2", "X", "D3", "E-S", "signal 1")  # fmt: skip
+             "ECG", "ECG1", "lead I", "A-I", "CM5", "NASA", "MV2", "X", "D3", "E-S",
+             "signal 1")  # fmt: skip
     for name in names:
         assert recording(name).ecg_leads == (name,)
     others = set(names) - {"X", "signal 1"}  # of an accelerometer, where there are leads

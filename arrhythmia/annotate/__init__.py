@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from arrhythmia.annotate.holter import UNKNOWN, Analysis, analyse, beat_table, summary
 from arrhythmia.annotate.wfdb_file import ANNOTATOR, write_annotation
@@ -134,7 +135,8 @@ def annotate(
 def annotate_one(name: str, options: Options) -> Annotated:
     """Annotate one recording; what is wrong with it is told, not raised."""
     try:
-        return _annotate(name, options)
+        with threadpool_limits(1):  # a second thread would mostly wait for the first
+            return _annotate(name, options)
     except InputError as error:
         return Annotated(name, None, {}, error=" ".join(str(error).split()))
 

@@ -87,6 +87,7 @@ def choose_beat(
     data_dir: str | Path | None = None,
     lead: str | None = None,
     hints: Hints = Hints(),  # noqa: B008, frozen
+    source: str | None = None,
 ) -> Choice:
     """Read a record, find its beats, and choose one of them.
 
@@ -105,6 +106,8 @@ def choose_beat(
         Name of the only lead to read.
     hints : Hints
         Rate and units, where the file does not say them.
+    source : str, optional
+        ``"atr"`` or ``"detect"``, see `arrhythmia.beats.find_beats`.
 
     Raises
     ------
@@ -112,7 +115,7 @@ def choose_beat(
         If the record or the place in it cannot be used.
     """
     record, notes, sample = _read(name, data_dir, settings, hints)
-    beats = find_beats(record, settings.beats, lead)
+    beats = find_beats(record, settings.beats, lead, source)
     if place.worst is not None:
         if place.worst < 1:
             raise InputError(f"--worst must be at least 1, got {place.worst}")
