@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -100,7 +100,7 @@ def annotate(
         Recordings at a time.
     scheduler : str, optional
         Address of a Dask scheduler whose workers do the work, see
-        `arrhythmia.annotate.cluster.annotate_on_cluster`.
+        `arrhythmia.annotate.cluster.on_cluster`.
 
     Yields
     ------
@@ -119,9 +119,12 @@ def annotate(
         raise InputError(f"no folder '{options.decisions}': give that of the reader's decisions")
     _check_outputs(names, options)
     if scheduler is not None:
-        from arrhythmia.annotate.cluster import annotate_on_cluster
+        from arrhythmia.annotate.cluster import on_cluster
 
-        yield from annotate_on_cluster([str(name) for name in names], options, scheduler)
+        done = on_cluster(annotate_one, list(map(str, names)), options, scheduler)
+        for name, one in zip(map(str, names), done, strict=True):
+            lost = Annotated(name, None, {}, error=f"'{name}' ended every worker it was given")
+            yield lost if one is None else replace(one, name=name)
     elif jobs > 1 and len(names) > 1:
         from loky import get_reusable_executor
 

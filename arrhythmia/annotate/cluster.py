@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final, TypeVar
 
 from arrhythmia.errors import InputError
 
-if TYPE_CHECKING:
-    from arrhythmia.annotate import Annotated, Options
-
+Options = TypeVar("Options")
+Result = TypeVar("Result")
 GET_IT: Final = "'pip install distributed==2026.8.0' to use --scheduler"
 WAIT_S: Final = 10
 """Seconds to wait for a scheduler."""
 
 
-def annotate_on_cluster(
-    names: Sequence[str], options: Options, scheduler: str
-) -> Iterator[Annotated]:
-    """`arrhythmia.annotate.annotate_one` for each recording, on the workers of a scheduler.
+def on_cluster(
+    work: Callable[[str, Options], Result],
+    names: Sequence[str],
+    options: Options,
+    scheduler: str,
+) -> Iterator[Result | None]:
+    """What a function gives for each recording, on the workers of a scheduler.
 
     The workers see the same files under the same paths, and have the same version of the package.
     What a worker had not finished when it was lost is done again by another.
 
     Parameters
     ----------
+    work : callable
+        `arrhythmia.annotate.annotate_one`.
     names : sequence of str
         Recordings.
-    options : Options
+    options : arrhythmia.annotate.Options
     scheduler : str
         Its address, such as ``"tcp://10.0.0.5:8786"``.
 
     Yields
     ------
-    Annotated
-        In the order of ``names``.
+    Annotated or None
+        In the order of ``names``; None for a recording that ended every worker it was given.
 
     Raises
     ------
@@ -48,8 +52,6 @@ def annotate_on_cluster(
         from distributed.scheduler import KilledWorker
     except ImportError as error:
         raise InputError(f"dask.distributed is missing: {GET_IT}") from error
-    from arrhythmia.annotate import Annotated, annotate_one
-
     try:
         client = Client(scheduler, timeout=WAIT_S)
     except (OSError, ValueError) as error:
@@ -61,14 +63,12 @@ def annotate_on_cluster(
         folders = ("output_dir", "data_dir", "decisions", "model")
         given = {name: getattr(options, name) for name in folders}
         options = replace(options, **{k: str(Path(v).absolute()) for k, v in given.items() if v})
-        futures = [
-            client.submit(annotate_one, _absolute(name), options, pure=False) for name in names
-        ]
-        for name, future in zip(names, futures, strict=True):
+        futures = [client.submit(work, _absolute(name), options, pure=False) for name in names]
+        for future in futures:
             try:
-                yield replace(future.result(), name=name)
+                yield future.result()
             except KilledWorker:
-                yield Annotated(name, None, {}, error=f"'{name}' ended every worker it was given")
+                yield None
 
 
 def _absolute(name: str) -> str:
