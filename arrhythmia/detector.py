@@ -29,7 +29,7 @@ DILATIONS: Final = (1, 1, 2, 4, 8, 16, 32, 1)
 KERNEL: Final = 7
 REACH: Final = sum(DILATIONS) * (KERNEL // 2)
 """Samples to each side that a number rests on."""
-BLOCK: Final = 60_000
+BLOCK: Final = 20_000
 """Samples read at a time: memory does not grow with the length of a recording."""
 THRESHOLD: Final = 0.5
 """Probability of a QRS from which a peak is a beat."""
