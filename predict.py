@@ -4,6 +4,7 @@
     python predict.py --record 233 --time 00:04:53.4    the beat nearest to a time
     python predict.py --record 100 --beat 7 --json      the eighth beat, as JSON
     python predict.py my/holter.csv --fs 250            a file of your own
+    python predict.py --record 233 --worst 10           the ten it is least sure of
     python predict.py --record 100 --beat 7 --html beat.html    also an interactive page
 
 Prints the class, its probabilities and the reasons, and writes a figure: the beat on ECG paper with
@@ -17,12 +18,12 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import arrhythmia.stopping  # noqa: F401 (first: Ctrl-C is quiet from now on)
 from arrhythmia.cli import (
     Parser,
     add_model,
+    add_r_peaks,
     add_recording,
     check_display,
     clock_seconds,
@@ -31,7 +32,6 @@ from arrhythmia.cli import (
     tell_notes,
 )
 from arrhythmia.explain.method_names import DEFAULT_METHOD, METHOD_NAMES
-from arrhythmia.files import check_writable
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.records import EXCERPT_NAME
 
@@ -47,46 +47,41 @@ def main(argv: Sequence[str] | None = None) -> int:
 def predict(options: argparse.Namespace) -> None:
     """Check the input, classify and explain one beat, write the figure, print the findings."""
     from arrhythmia.explain.choice import Place, choose_beat
+    from arrhythmia.explain.outputs import Outputs, beat_numbers
     from arrhythmia.model_settings import read_settings
-    from arrhythmia.naming import check_outputs
     from arrhythmia.which_model import choose_model
 
-    place = Place(options.beat, options.time, options.sample)
+    several = beat_numbers(options.beats) if options.beats is not None else None
+    place = Place(options.beat, options.time, options.sample, several, options.worst)
     name = options.record if options.file is None else options.file
     model, model_notes = choose_model(name, options.data_dir, options.model)
     settings = read_settings(model)
-    choice = choose_beat(name, place, settings, options.data_dir, options.lead, hints_of(options))
-    output = Path(options.output or f"beat_{choice.record.name}_{choice.beat}.png")
-    check_writable(output, ".png", "--output")
-    if options.html:
-        check_writable(options.html, ".html", "--html")
-    check_outputs(name, options.data_dir, output, options.html)
+    choice = choose_beat(name, place, settings, options.data_dir, options.lead, hints_of(options),
+                         options.r_peaks)  # fmt: skip
+    outputs = Outputs(options.output, options.html, place.is_several)
+    outputs.check(name, options.data_dir, choice)
     if options.show:
         check_display()
     else:
         os.environ["MPLBACKEND"] = "Agg"  # no display is needed to write a file
-    from arrhythmia.explain.figure import draw_case, save_figure
-    from arrhythmia.explain.gather import explain_beat
+    from arrhythmia.explain.gather import explain_chosen
     from arrhythmia.explain.summary import as_dict, as_text
     from arrhythmia.interface import Classifier
 
-    case = explain_beat(
-        Classifier.load(model), choice.record, choice.beat, beats=choice.beats,
-        method=options.method, target_class=options.target_class,
-        every_view=bool(options.html), notes=(*model_notes, *choice.notes),
-    )  # fmt: skip
-    files = {"figure": str(output)}
-    save_figure(draw_case(case), output)
-    if options.html:
-        from arrhythmia.explain.page import write_page
-
-        write_page(options.html, case)
-        files["page"] = options.html
-    tell_notes(case.notes)
+    shown, told = [], []
+    for case in explain_chosen(
+        Classifier.load(model), choice, method=options.method, target_class=options.target_class,
+        every_view=bool(options.html), notes=model_notes,
+    ):  # fmt: skip
+        files = outputs.write(case, keep_open=options.show)
+        tell_notes([note for note in case.notes if note not in told])
+        told += case.notes
+        shown.append(as_dict(case, files))
+        if not options.json:
+            print(as_text(case, files), end="\n\n" if place.is_several else "\n")
     if options.json:
-        print(json.dumps(as_dict(case, files), indent=2, allow_nan=False))
-    else:
-        print(as_text(case, files))
+        facts = shown if place.is_several else shown[0]
+        print(json.dumps(facts, indent=2, allow_nan=False))
     if options.show:
         from matplotlib import pyplot as plt
 
@@ -103,6 +98,10 @@ def _parser() -> Parser:
         "default: a sample beat of 233, or of the excerpt without the database")  # fmt: skip
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--beat", metavar="N", type=int, help="number of the beat, from 0")
+    place.add_argument("--beats", metavar="N,N", help="several: a figure each, JSON a list")
+    place.add_argument(
+        "--worst", metavar="COUNT", type=int, help="those the model is least sure of"
+    )
     place.add_argument("--time", metavar="HH:MM:SS", type=clock_seconds,
                        help="the beat nearest to it; also MM:SS or S")  # fmt: skip
     place.add_argument("--sample", metavar="N", type=int, help="the beat nearest to this sample")
@@ -115,6 +114,7 @@ def _parser() -> Parser:
     add("--html", metavar="FILE.html", help="also write an interactive page, without network")
     add("--show", action="store_true", help="also open the figure in a window")
     add("--json", action="store_true", help="print JSON instead of text")
+    add_r_peaks(parser)
     add_recording(parser)
     add_model(parser, by_record=True)
     return parser

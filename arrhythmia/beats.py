@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import map_coordinates
 
+from arrhythmia.blocks import blocks_of, members
 from arrhythmia.errors import InputError
 from arrhythmia.labels import class_numbers
 from arrhythmia.origin import ORIGIN, find_origin, typical_beat
 from arrhythmia.p_wave import p_wave_similarity
 from arrhythmia.polarity import looks_inverted
 from arrhythmia.r_peaks import ANNOTATED, RPeaks, locate_beats
-from arrhythmia.records import Lead, Record
+from arrhythmia.records import Lead, Record, is_no_ecg
 from arrhythmia.rr import mean_rr, rr_intervals
 from arrhythmia.signals import (
     BeatSettings,
@@ -188,6 +189,9 @@ def cut_record(
 ) -> Beats:
     """`find_beats`, with the typical beat as the template beat however short the record is."""
     chosen = record.lead(lead)
+    if is_no_ecg(chosen.name):
+        ecg = ", ".join(record.ecg_leads[:16]) or "none"
+        raise InputError(f"'{chosen.name}' is no ECG lead of '{record.name}': those are {ecg}")
     read = [chosen] if lead else [record.lead(name) for name in record.ecg_leads]
     r_peaks = locate_beats(record, read, settings, source)
     beats = cut_beats(prepare_lead(chosen, settings, r_peaks), settings)
@@ -249,7 +253,7 @@ def compared_with(beats: Beats, template_beat: np.ndarray, settings: BeatSetting
     segments = beats.segments / scale
     return replace(
         beats,
-        segments=segments.astype(np.float32),
+        segments=segments.astype(np.float32, copy=False),
         template_beat=(template_beat / scale).astype(np.float32),
         p_wave_similarity=p_wave_similarity(segments, settings),
     )
@@ -335,5 +339,11 @@ def cut_segments(signal: np.ndarray, centers: np.ndarray, settings: BeatSettings
     -------
     ndarray, shape (beats, settings.length)
     """
-    places = centers[:, None] - settings.left + np.arange(settings.length)
-    return map_coordinates(signal, places[None], order=3, mode="nearest")
+    segments = []
+    for block in blocks_of(len(signal), settings.fs):
+        inside = members(centers, block.first, block.last, len(signal))
+        places = centers[inside, None] - (settings.left + block.start) + np.arange(settings.length)
+        part = np.asarray(signal[block.start : block.stop], dtype=float)
+        segments.append(map_coordinates(part, places[None], order=3, mode="nearest"))
+        segments[-1] = segments[-1].astype(signal.dtype)
+    return segments[0] if len(segments) == 1 else np.concatenate(segments)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from arrhythmia.errors import InputError, SomeFailedError, one_line
 from arrhythmia.files import DEFAULT_MODEL
+from arrhythmia.labels import SOURCES
 from arrhythmia.stopping import STOPPED, interruptible
 
 if TYPE_CHECKING:
@@ -166,6 +167,15 @@ def add_recording(parser: argparse.ArgumentParser) -> None:
         help="also read WFDB files that are links to files outside the record's folder",
     )
     add_data_dir(parser)
+
+
+def add_r_peaks(parser: argparse.ArgumentParser) -> None:
+    """Add ``--r-peaks``."""
+    parser.add_argument(
+        "--r-peaks",
+        choices=SOURCES,
+        help="from RECORD.atr, or detected (default: from RECORD.atr where it exists)",
+    )
 
 
 def hints_of(options: argparse.Namespace) -> Hints:

@@ -29,7 +29,7 @@ DILATIONS: Final = (1, 1, 2, 4, 8, 16, 32, 1)
 KERNEL: Final = 7
 REACH: Final = sum(DILATIONS) * (KERNEL // 2)
 """Samples to each side that a number rests on."""
-BLOCK: Final = 60_000
+BLOCK: Final = 20_000
 """Samples read at a time: memory does not grow with the length of a recording."""
 THRESHOLD: Final = 0.5
 """Probability of a QRS from which a peak is a beat."""
@@ -86,8 +86,11 @@ def scaled(signal: np.ndarray) -> np.ndarray:
     usual = np.median(around) if np.median(around) > 0 else max(blocks.max(), 1e-12)
     around = np.maximum(around, LEAST_SCALE * usual)
     middles = (np.arange(count) + 0.5) * len(signal) / count
-    amplitude = np.interp(np.arange(len(signal)), middles, around)
-    return np.clip(signal / amplitude, -LARGEST, LARGEST).astype(np.float32)
+    result = np.empty(len(signal), np.float32)
+    for first, last in _blocks(len(signal)):
+        amplitude = np.interp(np.arange(first, last), middles, around)
+        result[first:last] = np.clip(signal[first:last] / amplitude, -LARGEST, LARGEST)
+    return result
 
 
 def qrs_probability(leads: Sequence[np.ndarray], weights: Weights | None = None) -> np.ndarray:

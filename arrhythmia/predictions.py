@@ -142,6 +142,21 @@ def confidence_columns(assessment: Assessment) -> pd.DataFrame:
     return table.assign(refer=assessment.refer.astype(int), reason=assessment.reasons)
 
 
+def least_sure(probabilities: np.ndarray, assessable: np.ndarray, count: int) -> list[int]:
+    """The beats that most need a look: those of which the model is least sure, most doubtful first.
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape (beats, 5)
+    assessable : ndarray of bool, shape (beats,)
+        The others are left out.
+    count : int
+        At most so many.
+    """
+    order = np.argsort(probabilities.max(axis=1), kind="stable")
+    return [int(beat) for beat in order[assessable[order]][:count]]
+
+
 def read_sets(texts: pd.Series) -> np.ndarray:
     """Prediction sets from a column ``set90`` or ``set95``.
 

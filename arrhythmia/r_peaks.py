@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from scipy.ndimage import median_filter
 
+from arrhythmia.blocks import missing_before
 from arrhythmia.detector import BAND, RATE, beats_in, qrs_probability
 from arrhythmia.errors import InputError
 from arrhythmia.labels import SOURCES, is_beat
@@ -173,7 +174,9 @@ def _are_small(signals: Sequence[np.ndarray], places: np.ndarray) -> np.ndarray:
 
 def _is_whole(lead: Lead, sample: np.ndarray) -> np.ndarray:
     """Whether no signal is missing near each place: half a QRS at the edge of a gap is no beat."""
-    missing = np.concatenate([[0], np.cumsum(~np.isfinite(lead.signal))])
+    if np.isfinite(lead.signal).all():
+        return np.ones(len(sample), dtype=bool)
+    missing = missing_before(lead.signal)
     reach = round(WHOLE_S * lead.fs)
     first = np.clip(sample - reach, 0, len(lead.signal))
     return missing[np.clip(sample + reach + 1, 0, len(lead.signal))] == missing[first]

@@ -11,12 +11,12 @@ from arrhythmia.cli import (
     add_command,
     add_data_dir,
     add_model,
+    add_r_peaks,
     add_recording,
     hints_of,
     tell_notes,
 )
 from arrhythmia.errors import InputError, SomeFailedError, one_line, printable
-from arrhythmia.labels import SOURCES
 
 RECORDING_SUFFIXES = (
     ".edf", ".bdf", ".csv", ".tsv", ".txt", ".npy", ".npz", ".parquet", ".mat", ".dcm", ".xml",
@@ -53,7 +53,7 @@ def _add_templates(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--csv", metavar="FILE.csv", help="also write the table")
     _add_decisions(parser)
-    _add_r_peaks(parser)
+    add_r_peaks(parser)
     add_recording(parser)
     add_model(parser, by_record=True)
     parser.set_defaults(command=templates)
@@ -64,14 +64,6 @@ def _add_decisions(parser: argparse.ArgumentParser) -> None:
         "--decisions",
         metavar="DIR",
         help="folder of the reader's decisions, RECORD.templates.json (default: the record's)",
-    )
-
-
-def _add_r_peaks(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--r-peaks",
-        choices=SOURCES,
-        help="from RECORD.atr, or detected (default: from RECORD.atr where it exists)",
     )
 
 
@@ -132,7 +124,7 @@ def _add_events(commands: argparse._SubParsersAction) -> None:
     parser = add_command(commands, "events", "fibrillation, tachycardia, bigeminy, pauses, noise")
     parser.add_argument("record", metavar="RECORD", help="e.g. 233, or any file of an ECG")
     parser.add_argument("--csv", metavar="FILE.csv", help="also write them as a table")
-    _add_r_peaks(parser)
+    add_r_peaks(parser)
     add_recording(parser)
     add_model(parser, by_record=True)
     parser.set_defaults(command=events)
@@ -166,12 +158,16 @@ def _add_annotate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "records", nargs="+", metavar="RECORD", help="e.g. 233, any file of an ECG, or a folder"
     )
-    _add_r_peaks(parser)
+    add_r_peaks(parser)
     _add_decisions(parser)
     parser.add_argument("--output-dir", metavar="DIR", help="default: the folder of each recording")
     parser.add_argument("--report", action="store_true", help="also write RECORD.pdf")
-    parser.add_argument(
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
         "--jobs", metavar="N", type=int, default=1, help="recordings at a time (default: 1)"
+    )
+    where.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://HOST:8786"
     )
     add_recording(parser)
     add_model(parser, by_record=True)
@@ -193,7 +189,7 @@ def annotate(options: argparse.Namespace) -> None:
         options.decisions, hints_of(options), options.report,
     )  # fmt: skip
     failed: list[Annotated] = []
-    done = annotate_records(names, chosen, options.jobs)
+    done = annotate_records(names, chosen, options.jobs, options.scheduler)
     for one in tqdm(
         done, total=len(names), unit="record", disable=None if len(names) > 1 else True
     ):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,6 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from arrhythmia.errors import InputError, MissingError, one_line, printable
+from arrhythmia.lead_names import IS_ECG, IS_II, distinct, is_no_ecg
 from arrhythmia.mitdb import find_record
 from arrhythmia.recognise import format_of
 
@@ -22,22 +22,6 @@ LONGEST_NAME: Final = 60
 """Characters of a lead's name or unit."""
 MOST_NAMED: Final = 16
 """Leads that a message names."""
-NOT_ECG: Final = (
-    "RESP", "ABP", "ART", "BP", "PAP", "CVP", "ICP", "PLETH", "SPO2", "EEG", "EOG", "EMG",
-    "CO2", "HR", "STAT", "PULSE", "AIRFLOW", "SOUND", "ACC", "GYR", "MAG", "GSR", "EDA", "PPG",
-    "TEMP", "EVENT", "MARKER", "NSEQ",
-)  # fmt: skip
-"""Beginnings of the names of signals that are no ECG lead."""
-IS_ECG: Final = re.compile(
-    r"(.*\b)?(ECG|EKG|ELECTROCARDIO).*"
-    r"|(LEAD|ABLEITUNG|CHANNEL)?[ _-]*(ML|CM|MCL|CC|MOD\.?)?[ _-]*"
-    r"(I{1,3}|AV[RLF]|V[1-9XYZ]R?|[1-6]|MV[1-9]|D[1-3]|NASA|[AE]-[IS])",
-    re.IGNORECASE,
-)
-"""What names of ECG leads look like; where one does, signals whose names do not are none."""
-IS_II: Final = re.compile(r"(.*[ _-])?(ML|MOD\.?)?[ _-]*II", re.IGNORECASE)
-"""Names of lead II, which is the lead of the training records."""
-
 IN_MILLIVOLTS: Final = {"mV": 1.0, "uV": 1e-3, "µV": 1e-3, "μV": 1e-3, "V": 1e3, "nV": 1e-6}
 """Unit to millivolts. The two spellings of µV are the micro sign and the Greek letter."""
 
@@ -65,19 +49,6 @@ class Annotation(NamedTuple):
     symbol: np.ndarray
     note: np.ndarray
     subtype: np.ndarray
-
-
-def distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Names of leads, each once: the second ECG is ``ECG (2)``."""
-    seen: dict[str, int] = {}
-    result: dict[str, None] = {}
-    for name in names:
-        unique = name
-        while unique in result:
-            seen[name] = seen.get(name, 1) + 1
-            unique = f"{name} ({seen[name]})"
-        result[unique] = None
-    return tuple(result)
 
 
 @dataclass(frozen=True)
@@ -124,7 +95,7 @@ class Record:
     name : str
         E.g. ``"233"``.
     signals : ndarray of float, shape (samples, leads)
-        NaN where the recorder marked samples as invalid.
+        NaN where the recorder marked samples as invalid. Long WFDB records are float32.
     fs : float
         Sampling rate in Hz.
     leads : tuple of str
@@ -169,7 +140,7 @@ class Record:
     @property
     def ecg_leads(self) -> tuple[str, ...]:
         """Names of the ECG leads, lead II first."""
-        ecg = [name for name in self.leads if not name.upper().startswith(NOT_ECG)]
+        ecg = [name for name in self.leads if not is_no_ecg(name)]
         ecg = [name for name in ecg if IS_ECG.fullmatch(name)] or ecg
         return tuple(sorted(ecg, key=lambda name: IS_II.fullmatch(name) is None))
 

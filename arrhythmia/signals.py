@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
+from arrhythmia.blocks import blocks_of, bridged, check_signal
 from arrhythmia.errors import InputError
 from arrhythmia.records import Lead, Record
 
 P_WAVE_S = (0.26, 0.07)
 """Seconds before the centre of the QRS at which the P wave may begin, and where it has ended."""
+MOST_FOR_LEVEL: Final = 2_000_000
+"""Samples of which the median of a long lead is taken."""
 
 SETTLED_S = 10.0
 """Seconds to each side of a stretch after which the filter has forgotten where it began."""
@@ -91,22 +95,8 @@ def fill_gaps(lead: Lead) -> np.ndarray:
     InputError
         If the signal is constant, or half of it or more is invalid.
     """
-    signal = np.asarray(lead.signal, dtype=float)
-    valid = np.isfinite(signal)
-    where = f"lead {lead.name} of record '{lead.record}'"
-    if 2 * np.count_nonzero(valid) <= len(signal):
-        raise InputError(
-            f"{where} is invalid (NaN) in {np.count_nonzero(~valid)} of its {len(signal)} "
-            "samples: choose another lead"
-        )
-    if np.ptp(signal[valid]) == 0:
-        raise InputError(
-            f"{where} is flat (always {signal[valid][0]:g} {lead.units}): choose another lead"
-        )
-    if not valid.all():
-        places = np.arange(len(signal))
-        signal = np.interp(places, places[valid], signal[valid])
-    return signal
+    check_signal(lead)
+    return bridged(lead, 0, len(lead.signal))
 
 
 def resampling_ratio(fs: float, settings: BeatSettings) -> Fraction:
@@ -166,8 +156,29 @@ def bandpass_sections(order: int, band: tuple[float, float], fs: float) -> np.nd
 def filtered_and_resampled(lead: Lead, settings: BeatSettings) -> np.ndarray:
     """Signal of a lead at ``settings.fs``, band-passed, shape (samples,)."""
     check_lead(lead, settings)
-    signal = resample(fill_gaps(lead), resampling_ratio(lead.fs, settings))
-    return bandpass(signal, settings.fs, settings.band, settings.order)
+    return _filtered(lead, settings, resampling_ratio(lead.fs, settings), settings.fs)
+
+
+def _filtered(lead: Lead, settings: BeatSettings, ratio: Fraction, fs: float) -> np.ndarray:
+    """A lead, or block by block a long one, resampled by a ratio to ``fs`` and band-passed."""
+    check_signal(lead)
+    samples, up, down = len(lead.signal), ratio.numerator, ratio.denominator
+    blocks = list(blocks_of(samples, lead.fs, down))
+    if len(blocks) == 1:
+        signal = resample(bridged(lead, 0, samples), ratio)
+        return bandpass(signal, fs, settings.band, settings.order)
+    every = samples // MOST_FOR_LEVEL + 1
+    some = [bridged(lead, block.first, block.last)[::every].copy() for block in blocks]
+    level = float(np.median(np.concatenate(some)))
+    filtered = np.empty(-(-samples * up // down), np.float32)
+    for block in blocks:
+        signal = bridged(lead, block.start, block.stop) - level
+        signal = signal if ratio == 1 else resample_poly(signal, up, down)
+        signal = bandpass(signal, fs, settings.band, settings.order)
+        first, before = block.first * up // down, (block.first - block.start) * up // down
+        length = -(-(block.last - block.first) * up // down)
+        filtered[first : first + length] = signal[before : before + length]
+    return filtered
 
 
 def center_qrs(signal: np.ndarray, fs: float, marks: np.ndarray, search: float) -> np.ndarray:
@@ -220,8 +231,7 @@ def filtered_lead(lead: Lead, settings: BeatSettings) -> np.ndarray:
     -------
     ndarray, shape (samples,)
     """
-    signal = fill_gaps(lead)
-    return bandpass(signal - np.median(signal), lead.fs, settings.band, settings.order)
+    return _filtered(lead, settings, Fraction(1), lead.fs)
 
 
 def filtered_part(

@@ -23,6 +23,8 @@ DIMENSIONS = 12
 LARGEST = 8.0
 """Segments are limited to plus and minus this many standard deviations: artefacts would make
 templates of their own."""
+BEATS_AT_ONCE = 16_384
+"""Bounds memory for day-long recordings."""
 BEATS_EACH = 8
 """So many beats must there be, on average, for each template."""
 FEWEST_BEATS = 64
@@ -214,13 +216,19 @@ def by_size(groups: np.ndarray) -> np.ndarray:
 def template_space(beats: Beats, settings: TemplateSettings) -> np.ndarray:
     """Numbers by which beats are compared, shape (beats, `DIMENSIONS` + 2) or fewer."""
     segments = all_leads(beats)
-    segments = segments - segments.mean(axis=2, keepdims=True)
-    flat = np.clip(segments, -LARGEST, LARGEST).reshape(len(beats), -1)
-    flat = (flat - flat.mean(axis=0)) / np.sqrt(flat.shape[1])
-    _, axes = np.linalg.eigh(flat.T @ flat)
+    segments -= segments.mean(axis=2, keepdims=True)  # in place: a day has many beats
+    flat = np.clip(segments, -LARGEST, LARGEST, out=segments).reshape(len(beats), -1)
+    flat -= flat.mean(axis=0)
+    parts = np.split(flat, range(BEATS_AT_ONCE, len(flat), BEATS_AT_ONCE))
+    squares = np.zeros((flat.shape[1], flat.shape[1]))
+    for part in parts:
+        part = part / np.sqrt(flat.shape[1])
+        squares += part.T @ part
+    _, axes = np.linalg.eigh(squares)
+    best = axes[:, ::-1][:, :DIMENSIONS]
+    shape = np.concatenate([part / np.sqrt(flat.shape[1]) @ best for part in parts])
     timing = np.log(np.clip(np.stack(relative_rr(beats), axis=1), 0.3, 3.0))
-    space = [flat @ axes[:, ::-1][:, :DIMENSIONS], settings.timing * timing]
-    return np.concatenate(space, axis=1).astype(np.float32)
+    return np.concatenate([shape, settings.timing * timing], axis=1).astype(np.float32)
 
 
 def all_leads(beats: Beats) -> np.ndarray:

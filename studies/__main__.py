@@ -277,9 +277,11 @@ def _add_benchmark(studies: argparse._SubParsersAction) -> None:
         "--only", nargs="+", choices=PARTS, metavar="PART",
         help=f"some of {', '.join(PARTS)} (default: all)",
     )  # fmt: skip
-    parser.add_argument("--output", metavar="FILE.json", help="also write the times to this file")
     parser.add_argument(
         "--stream", action="store_true", help="what a stream costs instead; a day takes minutes"
+    )
+    parser.add_argument(
+        "--output", metavar="FILE.json", help="keep the figures here (default: with the results)"
     )
 
 
@@ -287,19 +289,24 @@ def benchmark(options: argparse.Namespace) -> None:
     """Time the parts and print a line for each."""
     from arrhythmia.files import check_writable
     from studies.benchmark import run_benchmark
-    from studies.results import write_json
+    from studies.results import RESULTS, read_json, write_json
 
-    if options.output:
-        check_writable(options.output, ".json", "--output")
+    file = Path(options.output or RESULTS / "benchmark.json")
+    check_writable(file, ".json", "--output")
     require_database(options.data_dir)
     if options.stream:
         from studies.stream_benchmark import run_stream_benchmark
 
         report = run_stream_benchmark(options.data_dir, options.model, print)
-    else:
-        report = run_benchmark(options.data_dir, options.model, options.only)
-    if options.output:
-        write_json(Path(options.output), report)
+        if options.output:
+            write_json(Path(options.output), report)
+        return
+    report = run_benchmark(options.data_dir, options.model, options.only)
+    if file.is_file():  # what is not measured now stays
+        before = read_json(file)
+        report["stages"] = before.get("stages", {}) | report.get("stages", {})
+        report = before | report
+    write_json(file, report)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import subprocess
 import sys
@@ -11,18 +13,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from arrhythmia.mitdb import DS1, find_data_dir
+from arrhythmia.mitdb import DS1, DS2, find_data_dir
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 NOTEBOOK: Final = ROOT / "Arrhythmia Detection.ipynb"
 RECORD: Final = "233"
 BEAT: Final = 353
-PARTS: Final = ("record", "explain", "predict", "page", "train", "notebook")
+PARTS: Final = ("record", "stages", "day", "explain", "predict", "page", "train", "notebook")
+DAY_S: Final = 86_400
 
 
 def run_benchmark(
     data_dir: str | Path | None, model: str | Path, parts: Sequence[str] | None = None
-) -> dict[str, float | int]:
+) -> dict:
     """Time some of `PARTS`, and print a line for each as it ends.
 
     Parameters
@@ -37,12 +40,17 @@ def run_benchmark(
     Returns
     -------
     dict
-        What was measured to seconds, and ``"cores"``.
+        What was measured to seconds; to stages with seconds and megabytes, see `studies.stages`;
+        ``"cores"``, and ``"load"``: how many processes wanted one when it began.
     """
-    report: dict[str, float | int] = {"cores": os.cpu_count() or 1}
+    report: dict = {"cores": os.cpu_count() or 1}
+    if hasattr(os, "getloadavg"):
+        report["load"] = round(os.getloadavg()[0], 1)
     print(f"{report['cores']} cores", flush=True)
-    timers: dict[str, Callable[[], dict[str, float]]] = {
+    timers: dict[str, Callable[[], dict]] = {
         "record": lambda: _time_record(data_dir, model),
+        "stages": lambda: _time_stages(data_dir),
+        "day": lambda: _time_day(data_dir),
         "explain": lambda: _time_explain(data_dir, model),
         "predict": lambda: _time_predict(data_dir, model),
         "page": lambda: _time_page(data_dir),
@@ -51,9 +59,14 @@ def run_benchmark(
     }
     for part in PARTS:
         if parts is None or part in parts:
-            for name, seconds in timers[part]().items():
-                report[name] = round(seconds, 3)
-                print(f"{seconds:9.2f} s  {name}", flush=True)
+            for name, found in timers[part]().items():
+                if isinstance(found, dict):
+                    report.setdefault("stages", {})[name] = found
+                    for stage, (seconds, megabytes) in found.items():
+                        print(f"{seconds:9.2f} s  {megabytes:6.0f} MB  {name}: {stage}", flush=True)
+                else:
+                    report[name] = round(found, 3)
+                    print(f"{found:9.2f} s  {name}", flush=True)
     return report
 
 
@@ -93,6 +106,48 @@ def _time_record(data_dir: str | Path | None, model: str | Path) -> dict[str, fl
             lambda: _read_with_wfdb(folder, [RECORD]), 5
         ),
     }
+
+
+def _time_stages(data_dir: str | Path | None) -> dict[str, dict]:
+    folder = find_data_dir(data_dir).resolve()
+    records = [str(folder / name) for name in (*DS1, *DS2)]
+    return {"1 record": _stages([str(folder / RECORD)]), "44 records": _stages(records)}
+
+
+def _time_day(data_dir: str | Path | None) -> dict[str, dict]:
+    with tempfile.TemporaryDirectory() as folder:
+        return {"24 hours": _stages([make_day(Path(folder), find_data_dir(data_dir))])}
+
+
+def make_day(folder: Path, data_dir: Path, seconds: float = DAY_S) -> str:
+    """Write a record of two leads as long as a day, of those of DS1 one after the other.
+
+    Returns
+    -------
+    str
+        Its path, without suffix.
+    """
+    import numpy as np
+    import wfdb
+
+    parts, fs = [], 360
+    for name in itertools.cycle(DS1):
+        parts.append(wfdb.rdrecord(str(data_dir / name), physical=False).d_signal)
+        if sum(map(len, parts)) >= seconds * fs:
+            break
+    digital = np.concatenate(parts)[: int(seconds * fs)]
+    wfdb.wrsamp("day", fs, ["mV", "mV"], ["MLII", "V1"], d_signal=digital, fmt=["212", "212"],
+                adc_gain=[200, 200], baseline=[1024, 1024], write_dir=str(folder))  # fmt: skip
+    return str(folder / "day")
+
+
+def _stages(records: list[str]) -> dict[str, list[float]]:
+    """Seconds and megabytes of each stage, and of reading the same files with ``wfdb`` alone."""
+    found: dict[str, list[float]] = {}
+    for work in ("annotate", "wfdb"):
+        command = [sys.executable, "-m", "studies.stages", work, *records]
+        found |= json.loads(_run(command).splitlines()[-1])
+    return found
 
 
 def _time_explain(data_dir: str | Path | None, model: str | Path) -> dict[str, float]:
@@ -157,5 +212,5 @@ def _time_notebook(data_dir: str | Path | None) -> dict[str, float]:
     return {"notebook, top to bottom": _seconds(client.execute)}
 
 
-def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+def _run(command: list[str]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout

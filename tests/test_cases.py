@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from arrhythmia.__main__ import main
+from arrhythmia.beats import find_beats
 from arrhythmia.errors import InputError
 from arrhythmia.r_peaks import detect_r_peaks
 from arrhythmia.records import Hints, Record, read_record
 from arrhythmia.signals import BeatSettings
+from arrhythmia.trust.quality import find_problems_of_record
 from predict import main as predict
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
@@ -101,6 +103,24 @@ def test_the_beats_of_a_case_are_found(reference: Path) -> None:
     se, ppv = FLOORS.get(case.name, (0.98, 0.98))
     assert np.mean(apart.min(axis=0) < TOLERANCE_S) >= se
     assert np.mean(apart.min(axis=1) < TOLERANCE_S) >= ppv
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("00_base_103/input/rec", 0.99, 1.0), ("S07_tall_t/input/rec", 0.98, 1.0),
+        ("F05_frames_mimicdb/input/03700181", 0.95, 1.0), ("S03_noise_only/input/white", 0.0, 0.0),
+        ("S03_noise_only/input/muscle", 0.0, 0.0), ("S03_noise_only/input/hum", 0.0, 0.04),
+        ("F16_edf_real/input/test_generator_2.edf", 0.0, 0.01),
+    ],
+)  # fmt: skip
+def test_what_can_be_read_is_assessable_and_nothing_else(
+    name: str, least: float, most: float
+) -> None:
+    record = read_record(CASES / name)
+    beats = find_beats(record, BeatSettings(), source="detect")
+    readable = find_problems_of_record(record, beats, BeatSettings()) == 0
+    assert least <= np.mean(readable) <= most
 
 
 @pytest.mark.parametrize("name", READ)

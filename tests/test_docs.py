@@ -387,8 +387,22 @@ def times_table(_: str) -> str:
     times = stored(RESULTS / "benchmark.json")
     rows = [["what", "time"]]
     for name, seconds in times.items():
-        if name != "cores":
+        if name not in ("cores", "load", "stages"):
             rows.append([name, f"{seconds:.1f} s" if seconds >= 10 else f"{seconds:.2f} s"])
+    return table_of(*rows)
+
+
+def stages_table(_: str) -> str:
+    """Seconds and peak memory of `annotate` by stage."""
+    found = stored(RESULTS / "benchmark.json")["stages"]
+    names = list(found)
+    rows = [["stage", *names]]
+    for stage in found[names[0]]:
+        cells = [found[name][stage] for name in names]
+        rows.append([stage, *(f"{seconds:.2f} s, {size:.0f} MB" for seconds, size in cells)])
+    total = {n: [c for s, c in found[n].items() if s != "wfdb"] for n in names}
+    sums = [f"{sum(s for s, _ in c):.1f} s, {max(m for _, m in c):.0f} MB" for c in total.values()]
+    rows.insert(-1, ["all", *sums])
     return table_of(*rows)
 
 
@@ -545,6 +559,7 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "vocabulary": vocabulary_table,
     "polarity": polarity_table,
     "times": times_table,
+    "stages": stages_table,
     "cores": cores,
 }
 """Name of each comment to the function that makes what stands behind it from the old text."""

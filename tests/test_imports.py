@@ -22,8 +22,9 @@ LONGEST = 350
 """Lines of a module."""
 
 TRUNK_ORDER = (
-    "labels", "svdb", "mitdb", "recognise", "records", "signals", "detector", "r_peaks", "rr",
-    "p_wave", "polarity", "origin", "beats", "leads", "sequences", "templates", "delineate",
+    "labels", "svdb", "mitdb", "recognise", "lead_names", "records", "blocks", "signals", "detector",
+    "r_peaks",
+    "rr", "p_wave", "polarity", "origin", "beats", "leads", "sequences", "templates", "delineate",
     "rhythm", "fusion", "second_stage", "model_settings", "decision", "forward", "model",
     "classifier", "predictions", "naming",
 )  # fmt: skip

@@ -12,7 +12,7 @@ import pytest
 from conftest import MakeRecord
 from nbclient import NotebookClient
 
-from arrhythmia.classifier import CLONE
+from arrhythmia.files import CLONE
 from arrhythmia.mitdb import DS1, DS2, find_data_dir, has_database
 
 NOTEBOOK = CLONE / "Arrhythmia Detection.ipynb"

@@ -482,7 +482,8 @@ def test_help_tells_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert leaving.value.code == 0
     text = capsys.readouterr().out
     for option in ("record", "beat", "time", "sample", "lead", "model", "data-dir", "method",
-                   "target-class", "output", "html", "show", "json"):  # fmt: skip
+                   "target-class", "beats", "worst", "invert", "r-peaks", "output", "html", "show",
+                   "json"):  # fmt: skip
         assert f"--{option} " in text or f"--{option}\n" in text
 
 
@@ -497,3 +498,55 @@ def test_a_signal_file_is_not_overwritten_by_the_figure(
     assert predict.main(["--record", str(place), "--beat", "3", "--output", str(signal)]) == 2
     assert "is a file of the recording itself" in capsys.readouterr().err
     assert signal.read_bytes() == before
+
+
+def test_several_beats_are_explained_with_one_start(run: Run, here: Path) -> None:
+    result = run("SYN", "--beats", "5,9,5,14", "--json", "--output", "my.png", "--html", "my.html")
+    facts = facts_of(result)
+    assert [one["beat"] for one in facts] == [5, 9, 14]
+    assert [one["figure"] for one in facts] == ["my_5.png", "my_9.png", "my_14.png"]
+    assert {p.name for p in here.iterdir()} == {
+        f"my_{beat}.{kind}" for beat in (5, 9, 14) for kind in ("png", "html")
+    }
+    alone = facts_of(run("SYN", "--beat", "9", "--json", "--output", "my_9.png"))
+    for key in ("class", "probabilities", "calibrated", "evidence", "sentence", "refer"):
+        assert facts[1][key] == alone[key]
+    assert len(result.err.splitlines()) == len(set(result.err.splitlines()))
+
+
+def test_r_peaks_are_detected_where_that_is_asked_for(run: Run, here: Path) -> None:
+    place = ("SYN", "--beat", "6", *QUICK, "--json", "--r-peaks")
+    marked, detected = (facts_of(run(*place, source)) for source in ("atr", "detect"))
+    assert (marked["r_peaks"], detected["r_peaks"]) == ("reference annotation", "detected")
+    assert detected["reference"] is None
+
+
+def test_the_least_sure_beats_come_first(run: Run, here: Path) -> None:
+    facts = facts_of(run("FLAT", "--worst", "4", "--json"))
+    assert len(facts) == 4
+    sure = [max(one["probabilities"].values()) for one in facts]
+    assert sure == sorted(sure)
+    assert all(one["assessable"] for one in facts)
+    every = facts_of(run("FLAT", "--worst", "1000", "--json"))
+    assert [one["beat"] for one in every[:4]] == [one["beat"] for one in facts]
+    assert V_BEAT not in [one["beat"] for one in every]
+    assert Path(f"beat_flat_{facts[0]['beat']}.png").is_file()
+    text = run("FLAT", "--worst", "2")
+    assert text.out.count("flat, lead") == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--beats", "5,x"), ["--beats", "5,x"]),
+        (("--beats", ""), ["--beats"]),
+        (("--beats", "5,22"), ["22"]),
+        (("--worst", "0"), ["--worst", "0"]),
+        (("--worst", "3", "--beat", "2"), ["--worst"]),
+        (("--beats", "1,2", "--output", "a.jpg"), ["--output", ".png"]),
+    ],
+)
+def test_several_beats_that_are_refused(
+    run: Run, here: Path, options: tuple[str, ...], words: list[str]
+) -> None:
+    assert_refused(run("SYN", *options), words, here, {here})

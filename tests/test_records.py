@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from conftest import MakeRecord, error_line
 
+from arrhythmia.beats import find_beats
 from arrhythmia.errors import InputError
 from arrhythmia.records import (
     EXCERPT_NAME,
@@ -20,6 +21,7 @@ from arrhythmia.records import (
     read_excerpt,
     read_record,
 )
+from arrhythmia.signals import BeatSettings
 
 
 def recording(*leads: str, units: str = "mV") -> Record:
@@ -65,8 +67,9 @@ def test_the_preferred_lead_comes_first_and_breathing_is_no_ecg(
 
 
 def test_no_name_of_an_ecg_lead_is_taken_for_another_signal() -> None:
-    names = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V6", "MLI", "MLIII", "ECG", "ECG1",
-             "lead I", "A-I", "CM5", "NASA", "MV2", "X", "D3", "E-S", "signal 1")  # fmt: skip
+    names = ("I", "II", "III", "aVR", "V", "MCL1", "aVL", "aVF", "V1", "V6", "MLI", "MLIII",
+             "ECG", "ECG1", "lead I", "A-I", "CM5", "NASA", "MV2", "X", "D3", "E-S",
+             "signal 1")  # fmt: skip
     for name in names:
         assert recording(name).ecg_leads == (name,)
     others = set(names) - {"X", "signal 1"}  # of an accelerometer, where there are leads
@@ -82,6 +85,19 @@ def test_leads_are_reached_in_any_spelling_and_by_number() -> None:
     for asked in ("0", "9", "V1"):
         assert "has no lead" in error_line(lambda asked=asked: record.lead(asked))
     assert recording(*NOT_ECG).ecg_leads == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["PPG", "ppg_green", "left ABP", "Pleth R", "EEG Fpz-Cz", "GSR", "eda", "Chest acc (x)",
+     "accelerometer_y", "RESP", "THOR RES", "CO2", "BVP", "sine 8 Hz", "squarewave", "Skin temp"],
+)  # fmt: skip
+def test_what_is_no_ecg_is_known_by_any_word_of_its_name_and_never_classified(name: str) -> None:
+    assert recording(name).ecg_leads == ()
+    record = recording("ECG", name)
+    assert record.ecg_leads == ("ECG",)
+    with pytest.raises(InputError, match="is no ECG lead of 'made': those are ECG"):
+        find_beats(record, BeatSettings(), lead=name)
 
 
 def test_a_lead_that_is_not_there_is_named_with_those_that_are() -> None:

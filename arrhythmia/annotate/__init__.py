@@ -10,11 +10,12 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from arrhythmia.annotate.analysis import Analysis, analyse
 from arrhythmia.annotate.holter import UNKNOWN, beat_table, summary
@@ -33,6 +34,9 @@ from arrhythmia.which_model import choose_model
 TABLE, REPORT, SUMMARY = "beats.csv", "pdf", "json"
 SUFFIXES = (ANNOTATOR, TABLE, REPORT, SUMMARY)
 """Of the files of a recording, in the order in which they are written."""
+ROWS_AT_ONCE = 1_000_000
+PLACES = ("output_dir", "data_dir", "model", "decisions", "report")
+"""Options that do not change what is written: model and decisions are known by their content."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,11 @@ class Annotated:
 
 
 def annotate(
-    names: Sequence[str | Path], options: Options = Options(), jobs: int = 1
-) -> Iterator[Annotated]:  # fmt: skip
+    names: Sequence[str | Path],
+    options: Options = Options(),  # noqa: B008, frozen
+    jobs: int = 1,
+    scheduler: str | None = None,
+) -> Iterator[Annotated]:
     """Classify every beat of some recordings, and write the files of each.
 
     Parameters
@@ -97,6 +104,9 @@ def annotate(
         recording), ``hints`` for files without rate or units, ``report`` for a PDF.
     jobs : int
         Recordings at a time.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers do the work, see
+        `arrhythmia.annotate.cluster.on_cluster`.
 
     Yields
     ------
@@ -114,7 +124,14 @@ def annotate(
     if options.decisions is not None and not Path(options.decisions).is_dir():
         raise InputError(f"no folder '{options.decisions}': give that of the reader's decisions")
     _check_outputs(names, options)
-    if jobs > 1 and len(names) > 1:
+    if scheduler is not None:
+        from arrhythmia.annotate.cluster import on_cluster
+
+        done = on_cluster(annotate_one, list(map(str, names)), options, scheduler)
+        for name, one in zip(map(str, names), done, strict=True):
+            lost = Annotated(name, None, {}, error=f"'{name}' ended every worker it was given")
+            yield lost if one is None else replace(one, name=name)
+    elif jobs > 1 and len(names) > 1:
         calls = [(str(name), options) for name in names]
         try:
             yield from in_processes(min(jobs, len(names)), annotate_one, calls)
@@ -130,7 +147,8 @@ def annotate(
 def annotate_one(name: str, options: Options) -> Annotated:
     """Annotate one recording; what is wrong with it is told, not raised."""
     try:
-        return _annotate(name, options)
+        with threadpool_limits(1):  # a second thread would mostly wait for the first
+            return _annotate(name, options)
     except InputError as error:
         return Annotated(name, None, {}, error=str(error))
     except MemoryError:
@@ -222,11 +240,13 @@ def _check_outputs(names: Sequence[str | Path], options: Options) -> None:
 
 def _key(record: Record, folder: Path, options: Options, reader: Decisions) -> str:
     """What the files depend on: signal, annotation, model, options, decisions."""
-    digest = hashlib.sha256(np.ascontiguousarray(record.signals).tobytes())
+    digest = hashlib.sha256()
+    for first in range(0, len(record), ROWS_AT_ONCE):
+        digest.update(np.ascontiguousarray(record.signals[first : first + ROWS_AT_ONCE]))
     if record.annotation is not None:
         digest.update(record.annotation.sample.tobytes())
         digest.update("".join(map(str, record.annotation.symbol)).encode())
-    facts = asdict(options) | {"output_dir": None, "data_dir": None, "report": None}
+    facts = asdict(options) | dict.fromkeys(PLACES)
     digest.update(json.dumps([record.fs, record.leads, facts, repr(reader)]).encode())
     digest.update(model_digest(folder).encode())
     if is_calibrated(folder):

@@ -15,7 +15,7 @@ from scipy.ndimage import find_objects, label
 from arrhythmia.annotate.analysis import Analysis
 from arrhythmia.drawing import clock
 from arrhythmia.labels import BEAT_CLASSES
-from arrhythmia.predictions import record_table
+from arrhythmia.predictions import least_sure, record_table
 from arrhythmia.rhythm import PAUSE, Event
 from arrhythmia.trust import events
 from arrhythmia.trust.quality import PROBLEMS
@@ -221,7 +221,7 @@ def _in_need(analysis: Analysis) -> list[dict]:
     wanted = analysis.assessable & ~analysis.by_reader
     if assessment is not None:
         wanted &= assessment.refer
-    order = [int(i) for i in np.argsort(sure, kind="stable") if wanted[i]][:IN_NEED]
+    order = least_sure(analysis.probabilities, wanted, IN_NEED)
     return [
         {
             "beat": i,

@@ -25,7 +25,7 @@ FAR_S = 1.0
 
 @dataclass(frozen=True)
 class Place:
-    """Where in a record the beat is: at most one of these is given.
+    """Where in a record a beat, or several, are: at most one of these is given.
 
     Parameters
     ----------
@@ -35,11 +35,22 @@ class Place:
         The beat nearest to it.
     sample : int, optional
         The beat nearest to it.
+    beats : tuple of int, optional
+        Numbers of several beats.
+    worst : int, optional
+        So many of the beats of which the model is least sure.
     """
 
     beat: int | None = None
     seconds: float | None = None
     sample: int | None = None
+    beats: tuple[int, ...] | None = None
+    worst: int | None = None
+
+    @property
+    def is_several(self) -> bool:
+        """Whether several beats are asked for, even if it is a list of one."""
+        return self.beats is not None or self.worst is not None
 
 
 @dataclass(frozen=True)
@@ -52,15 +63,21 @@ class Choice:
     beats : Beats
         All of the record, in the lead asked for.
     beat : int
-        The one chosen, from 0.
+        The one chosen, from 0; of several the first.
     notes : tuple of str
         What the user should know besides the notes of record and beats.
+    several : tuple of int
+        All that are chosen by their numbers.
+    worst : int
+        How many are to be chosen once the model has judged all; 0 for none.
     """
 
     record: Record
     beats: Beats
     beat: int
     notes: tuple[str, ...]
+    several: tuple[int, ...] = ()
+    worst: int = 0
 
 
 def choose_beat(
@@ -70,6 +87,7 @@ def choose_beat(
     data_dir: str | Path | None = None,
     lead: str | None = None,
     hints: Hints = Hints(),  # noqa: B008, frozen
+    source: str | None = None,
 ) -> Choice:
     """Read a record, find its beats, and choose one of them.
 
@@ -88,6 +106,8 @@ def choose_beat(
         Name of the only lead to read.
     hints : Hints
         Rate and units, where the file does not say them.
+    source : str, optional
+        ``"atr"`` or ``"detect"``, see `arrhythmia.beats.find_beats`.
 
     Raises
     ------
@@ -95,10 +115,16 @@ def choose_beat(
         If the record or the place in it cannot be used.
     """
     record, notes, sample = _read(name, data_dir, settings, hints)
-    beats = find_beats(record, settings.beats, lead)
-    if place.beat is not None:
-        check_beat(beats, place.beat)
-        return Choice(record, beats, place.beat, notes)
+    beats = find_beats(record, settings.beats, lead, source)
+    if place.worst is not None:
+        if place.worst < 1:
+            raise InputError(f"--worst must be at least 1, got {place.worst}")
+        return Choice(record, beats, 0, notes, worst=min(place.worst, len(beats)))
+    if place.beat is not None or place.beats is not None:
+        several = tuple(dict.fromkeys(place.beats or (place.beat,)))
+        for beat in several:
+            check_beat(beats, beat)
+        return Choice(record, beats, several[0], notes, several)
     if place.sample is not None:
         sample = place.sample
         if not 0 <= sample < len(record):
@@ -117,7 +143,7 @@ def choose_beat(
     beat = int(distances.argmin())
     if distances[beat] > FAR_S:
         notes += (f"the nearest beat is {distances[beat]:.1f} s from the place asked for",)
-    return Choice(record, beats, beat, notes)
+    return Choice(record, beats, beat, notes, (beat,))
 
 
 def _read(

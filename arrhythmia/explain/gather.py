@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from arrhythmia.beats import Beats
 from arrhythmia.classifier import Classifier
 from arrhythmia.decision import Decision, only
+from arrhythmia.errors import InputError
 from arrhythmia.explain.case import Case
+from arrhythmia.explain.choice import Choice
 from arrhythmia.explain.explanation import check_beat, check_choice, find_evidence
 from arrhythmia.explain.method_names import DEFAULT_METHOD, METHOD_NAMES
 from arrhythmia.explain.reasons import find_reasons
 from arrhythmia.explain.timing import Timing, find_timing
 from arrhythmia.explain.waves import beat_waves
 from arrhythmia.labels import BEAT_CLASSES
-from arrhythmia.predictions import Assessment
+from arrhythmia.predictions import Assessment, least_sure
 from arrhythmia.records import Record
 from arrhythmia.rhythm import find_events
 from arrhythmia.trust.events import Between, known_rr, look_between
+from arrhythmia.trust.quality import find_problems_of_record
 
 NEAR_S = 31.0
 """Seconds to each side of a beat within which the other beats are classified too: all that figure
@@ -36,6 +41,7 @@ def explain_beat(
     target_class: str | None = None,
     every_view: bool = False,
     notes: tuple[str, ...] = (),
+    problems: np.ndarray | None = None,
 ) -> Case:
     """Classify one beat of a record, and gather all that is known of it.
 
@@ -58,6 +64,8 @@ def explain_beat(
         Also explain it by every method for every class, as the page shows it.
     notes : tuple of str
         What the user should know besides what record and beats tell.
+    problems : ndarray of int, shape (beats,), optional
+        As `arrhythmia.trust.quality.find_problems_of_record` gives them, where they are known.
 
     Raises
     ------
@@ -74,7 +82,7 @@ def explain_beat(
     decision = classifier.decide(beats, near) if decision is None else decision
     probabilities = only(decision.probabilities, near)
     if confidence is not None and assessment is None:
-        assessment = confidence.assess(classifier, record, beats, near, probabilities)
+        assessment = confidence.assess(classifier, record, beats, near, probabilities, problems)
     called = BEAT_CLASSES[int(probabilities[beat].argmax())]
     shown = beats.in_leads[decision.lead_that_says_most(beat, called)]
     target_class = target_class or called
@@ -135,3 +143,44 @@ def record_timing(
     known = np.isfinite(probabilities).all(axis=1)
     called = np.where(known, np.nan_to_num(probabilities).argmax(axis=1), -1)
     return find_timing(rr, called, find_events(beats, called, known, missing=between.missing))
+
+
+def explain_chosen(
+    classifier: Classifier,
+    choice: Choice,
+    *,
+    method: str = DEFAULT_METHOD,
+    target_class: str | None = None,
+    every_view: bool = False,
+    notes: tuple[str, ...] = (),
+) -> Iterator[Case]:
+    """`explain_beat` for the beats chosen, all of which are judged once.
+
+    Parameters
+    ----------
+    classifier : Classifier
+    choice : Choice
+        With numbers of beats, or how many of the least sure ones.
+    method, target_class, every_view, notes
+        See `explain_beat`.
+
+    Yields
+    ------
+    Case
+        Of one beat after the other; the least sure first.
+    """
+    record, beats = choice.record, choice.beats
+    numbers, decision, problems = choice.several, None, None
+    if choice.worst or len(numbers) > 1:
+        decision = classifier.decide(beats)
+        problems = find_problems_of_record(record, beats, classifier.settings.beats)
+    if choice.worst:
+        numbers = tuple(least_sure(decision.probabilities, problems == 0, choice.worst))
+        if not numbers:
+            raise InputError(f"no beat of record '{record.name}' can be assessed: name some beats")
+    for number in numbers:
+        yield explain_beat(
+            classifier, record, number, beats=beats, method=method, target_class=target_class,
+            every_view=every_view, notes=(*notes, *choice.notes), decision=decision,
+            problems=problems,
+        )  # fmt: skip

@@ -12,7 +12,7 @@ from scipy.signal import resample_poly
 
 from arrhythmia.errors import InputError
 from arrhythmia.formats.table import make_record
-from arrhythmia.records import NOT_ECG, Hints, Record
+from arrhythmia.records import Hints, Record, is_no_ecg
 
 NOT_ANNOTATION: Final = ("EDF Annotations", "BDF Annotations", "Status")
 
@@ -38,7 +38,7 @@ def read(path: Path, hints: Hints) -> Record:
             reader = edfio.read_bdf if file.read(1) == b"\xff" else edfio.read_edf
         content = reader(path)
         signals = [s for s in content.signals if s.label not in NOT_ANNOTATION]
-        signals = [s for s in signals if not s.label.upper().startswith(NOT_ECG)] or signals
+        signals = [s for s in signals if not is_no_ecg(s.label)] or signals
         rates = [float(s.sampling_frequency) for s in signals]
         fs = max(rates, default=0.0)
         columns = [_at_rate(s.data, rate, fs) for s, rate in zip(signals, rates, strict=True)]

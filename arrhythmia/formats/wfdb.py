@@ -11,6 +11,7 @@ import numpy as np
 import wfdb
 from scipy.signal import resample_poly
 
+from arrhythmia.blocks import LONG_S
 from arrhythmia.errors import InputError
 from arrhythmia.formats.wfdb_annotation import read_annotation
 from arrhythmia.formats.wfdb_header import (
@@ -19,9 +20,10 @@ from arrhythmia.formats.wfdb_header import (
     path_for_wfdb,
     read_header,
 )
-from arrhythmia.records import NOT_ECG, Hints, Record
+from arrhythmia.records import Hints, Record, is_no_ecg
 
 LEAST_SAMPLES: Final = 2
+SAMPLES_AT_ONCE: Final = 500_000
 
 
 def read(path: Path, annotator: str = "atr", hints: Hints = Hints()) -> Record:  # noqa: B008
@@ -85,6 +87,10 @@ def _signals(
     if isinstance(content, wfdb.MultiRecord):
         return (*_segments(path, content), ())
     frames = [int(n or 1) for n in content.samps_per_frame]
+    if max(frames) == 1 and (content.sig_len or 0) > LONG_S * content.fs and not any(content.skew):
+        signals, sums = _in_blocks(path, content)
+        notes = _checksum_notes(path, content, sums)
+        return signals, float(content.fs), content.sig_name, content.units, notes
     if max(frames) == 1:
         digital = wfdb.rdrecord(path_for_wfdb(path), physical=False)
         notes = _checksum_notes(path, content, digital.calc_checksum())
@@ -92,12 +98,24 @@ def _signals(
     digital = wfdb.rdrecord(path_for_wfdb(path), physical=False, smooth_frames=False)
     notes = _checksum_notes(path, content, digital.calc_checksum(expanded=True))
     columns = digital.dac(expanded=True)
-    ecg = [not str(name or "").upper().startswith(NOT_ECG) for name in digital.sig_name]
+    ecg = [not is_no_ecg(str(name or "")) for name in digital.sig_name]
     most = max((n for n, is_ecg in zip(frames, ecg, strict=True) if is_ecg), default=max(frames))
     length = most * (min(len(c) // n for c, n in zip(columns, frames, strict=True)))
     at_rate = [_at_rate(c, n, most)[:length] for c, n in zip(columns, frames, strict=True)]
     rate = float(digital.fs) * most
     return np.stack(at_rate, axis=1), rate, digital.sig_name, digital.units, notes
+
+
+def _in_blocks(path: Path, content: wfdb.Record) -> tuple[np.ndarray, list[int]]:
+    """Signals of a long record as float32, the samples of a lead together, and their sums."""
+    signals = np.empty((content.n_sig, content.sig_len), np.float32).T
+    sums = np.zeros(content.n_sig, int)
+    for first in range(0, content.sig_len, SAMPLES_AT_ONCE):
+        last = min(first + SAMPLES_AT_ONCE, content.sig_len)
+        part = wfdb.rdrecord(str(path), sampfrom=first, sampto=last, physical=False)
+        sums += part.calc_checksum()
+        signals[first:last] = part.dac()
+    return signals, sums.tolist()
 
 
 def _segments(
@@ -107,17 +125,19 @@ def _segments(
     if content.layout == "variable":  # segments may have other leads
         whole = wfdb.rdrecord(path_for_wfdb(path))
         return whole.p_signal, float(whole.fs), whole.sig_name, whole.units
-    parts, first = [], None
+    is_long = sum(content.seg_len) > LONG_S * content.fs
+    signals = np.full((content.n_sig, sum(content.seg_len)), np.nan,
+                      np.float32 if is_long else float).T  # fmt: skip
+    place, names, units = 0, None, None
     for name, length in zip(content.seg_name, content.seg_len, strict=True):
-        if name == "~":
-            parts.append(np.full((length, content.n_sig), np.nan))
-            continue
-        part = wfdb.rdrecord(path_for_wfdb(path.with_name(name)))
-        first = first or part
-        parts.append(part.p_signal)
-    if first is None:
+        if name != "~":
+            part = wfdb.rdrecord(path_for_wfdb(path.with_name(name)))
+            names, units = names or part.sig_name, units or part.units
+            signals[place : place + length] = part.p_signal
+        place += length
+    if names is None:
         raise InputError(f"'{path}.hea' has gaps only")
-    return np.concatenate(parts), float(content.fs), first.sig_name, first.units
+    return signals, float(content.fs), names, units
 
 
 def _at_rate(signal: np.ndarray, frames: int, wanted: int) -> np.ndarray:
@@ -138,9 +158,7 @@ def _checksum_notes(path: Path, content: wfdb.Record, sums: list[int]) -> tuple[
     bad = [
         str(name)
         for name, given, found in zip(content.sig_name, wanted, sums, strict=False)
-        if given is not None
-        and (given - found) % 65536
-        and not str(name or "").upper().startswith(NOT_ECG)
+        if given is not None and (given - found) % 65536 and not is_no_ecg(str(name or ""))
     ]
     if not bad:
         return ()

@@ -22,7 +22,7 @@ from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.model_settings import model_digest
 from arrhythmia.predictions import SET_CLASSES, Assessment
 from arrhythmia.records import Record
-from arrhythmia.sequences import with_difference
+from arrhythmia.trust.novelty import Novelty, shape_features
 from arrhythmia.trust.quality import PACED, PROBLEMS, find_problems_of_record
 from arrhythmia.trust.sets import LEVELS, set_scores, sets_of
 
@@ -63,66 +63,6 @@ def temperature_scaled(probabilities: np.ndarray, temperature: float) -> np.ndar
         Rows sum to 1.
     """
     return softmax(np.log(np.maximum(probabilities, LEAST_PROBABILITY)) / temperature, axis=1)
-
-
-@dataclass(frozen=True)
-class Novelty:
-    """How far a beat's shape is from those of the training beats, in the network's own terms.
-
-    The Mahalanobis distance to the nearest class (Lee et al., NeurIPS 2018, arXiv:1807.03888)
-    among the numbers by which the encoder describes a beat (layer ``features``).
-
-    Parameters
-    ----------
-    means : ndarray, shape (classes with beats, features)
-    precision : ndarray, shape (features, features)
-        Inverse of the covariance within classes.
-    limit : float
-        A beat at a greater distance is unlike those of the training.
-    """
-
-    means: np.ndarray
-    precision: np.ndarray
-    limit: float
-
-    def distance(self, features: np.ndarray) -> np.ndarray:
-        """Distance of each beat to the nearest class.
-
-        Parameters
-        ----------
-        features : ndarray, shape (beats, features)
-            See `shape_features`.
-
-        Returns
-        -------
-        ndarray of float, shape (beats,)
-        """
-        apart = features[:, None, :] - self.means
-        squares = np.einsum("bci,ij,bcj->bc", apart, self.precision, apart, optimize=True)
-        return np.sqrt(np.maximum(squares.min(axis=1), 0.0))
-
-
-def shape_features(
-    classifier: Classifier, beats: Beats, wanted: np.ndarray | None = None
-) -> np.ndarray:
-    """Numbers by which the encoder of a network describes the shape of each beat.
-
-    Parameters
-    ----------
-    classifier : Classifier
-    beats : Beats
-        Of one record.
-    wanted : ndarray of int, optional
-        Only these beats.
-
-    Returns
-    -------
-    ndarray of float, shape (beats, features)
-        Of the wanted beats alone, where some are given.
-    """
-    segments = beats.segments if wanted is None else beats.segments[wanted]
-    inputs = with_difference(segments, beats.template_beat)
-    return classifier.runner.features(inputs)
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from arrhythmia.beats import Beats
+from arrhythmia.blocks import LONG_S, missing_before
 from arrhythmia.errors import InputError
 from arrhythmia.records import Lead, Record
 from arrhythmia.rhythm import PACED, Event, active_before, find_events
-from arrhythmia.signals import BeatSettings, filtered_lead
+from arrhythmia.signals import BeatSettings, filtered_and_resampled, filtered_lead
 from arrhythmia.trust.quality import PACED as PACEMAKER
 from arrhythmia.trust.quality import find_problems_of_record
 
@@ -88,11 +89,13 @@ def look_between(record: Record, beats: Beats, settings: BeatSettings) -> Betwee
     active, missing = [], []
     for lead in (record.lead(one.lead) for one in beats.in_leads):
         missing.append(invalid_before(lead, beats.sample))
+        is_long = lead.seconds > LONG_S  # then at a lower rate, to save memory
         try:
-            signal = filtered_lead(lead, settings)
+            signal = (filtered_and_resampled if is_long else filtered_lead)(lead, settings)
         except InputError:
             continue
-        active.append(active_before(signal, lead.fs, beats.centers))
+        fs = settings.fs if is_long else lead.fs
+        active.append(active_before(signal, fs, beats.centers))
     return Between(np.all(active, axis=0), np.all(missing, axis=0))
 
 
@@ -105,7 +108,9 @@ def invalid_before(lead: Lead, sample: np.ndarray) -> np.ndarray:
     sample : ndarray of int, shape (beats,)
         R peaks.
     """
-    invalid = np.concatenate([[0], np.cumsum(~np.isfinite(lead.signal))])
+    if np.isfinite(lead.signal).all():
+        return np.zeros(len(sample), dtype=bool)
+    invalid = missing_before(lead.signal)
     between = np.diff(invalid[sample], prepend=invalid[sample[:1]])
     return between > HIDDEN_S * lead.fs
 

@@ -15,9 +15,9 @@ from typing import Final
 import numpy as np
 
 from arrhythmia.beats import Beats
+from arrhythmia.blocks import blocks_of, bridged, check_signal, members
 from arrhythmia.errors import InputError
 from arrhythmia.records import Lead, Record
-from arrhythmia.signals import fill_gaps
 
 SEARCH_S: Final = 0.12
 """The steepest slope of a beat is looked for this far from its mark."""
@@ -76,7 +76,16 @@ def begins_paced(lead: Lead, sample: np.ndarray) -> np.ndarray:
     ndarray of float, shape (beats,)
         1 or 0; NaN near the ends of the recording.
     """
-    signal, fs = fill_gaps(lead), lead.fs
+    check_signal(lead)
+    paced = np.full(len(sample), np.nan)
+    for block in blocks_of(len(lead.signal), lead.fs):
+        inside = members(sample, block.first, block.last, len(lead.signal))
+        signal = bridged(lead, block.start, block.stop)
+        paced[inside] = _begins_paced(signal, lead.fs, sample[inside] - block.start)
+    return paced
+
+
+def _begins_paced(signal: np.ndarray, fs: float, sample: np.ndarray) -> np.ndarray:
     slope = np.abs(np.gradient(signal))
     reach = int(np.ceil((SEARCH_S + max(BEFORE_S[0], AFTER_S[1])) * fs)) + 1
     inside = (sample >= reach) & (sample < len(signal) - reach)

@@ -7,22 +7,24 @@ thresholds were chosen on DS1.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, label
 
 from arrhythmia.beats import Beats
+from arrhythmia.blocks import blocks_of, bridged, check_signal, members, rails
 from arrhythmia.records import Lead, Record
 from arrhythmia.signals import (
     BeatSettings,
     bandpass,
     check_lead,
-    fill_gaps,
     resample,
     resampling_ratio,
 )
 from arrhythmia.trust.pacing import is_paced
+from arrhythmia.trust.repetition import judged_by_repetition
 
 PROBLEMS: Final = (
     "",
@@ -35,6 +37,9 @@ PROBLEMS: Final = (
 """What the numbers that `find_problems` and `find_problems_of_record` give stand for; 0 is no
 problem, 1 the worst of a signal."""
 PACED: Final = PROBLEMS.index("a pacemaker")
+NOISE: Final = PROBLEMS.index("noise as loud as the beat")
+UNREADABLE: Final = ("saturation", "a flat line", "a gap in the signal")
+"""Those that lie in single samples, each more serious than the one before."""
 
 QRS_S: Final = 0.10
 """Half the width of the stretch around the centre in which a gap, a flat line or saturation hides
@@ -98,22 +103,73 @@ def find_problems(
         If the lead as a whole cannot be used.
     """
     check_lead(lead, settings)
+    check_signal(lead)
     wanted = np.arange(len(centers)) if wanted is None else np.unique(wanted)
+    reach = STRETCH // 2
+    near = np.clip(wanted[:, None] + np.arange(-reach, reach + 1), 0, len(centers) - 1)
+    needed, inverse = np.unique(near, return_inverse=True)
+    measured = _measure(lead, centers, settings, needed)
     problems = np.zeros(len(centers), dtype=int)
-    bridged = fill_gaps(lead)
-    noisy = _noisy_beats(lead.fs, bridged, centers, settings, wanted)
-    problems[wanted[noisy]] = PROBLEMS.index("noise as loud as the beat")
+    ratios = _ratios(measured.peaks, measured.background, needed)[inverse.reshape(near.shape)]
+    noisy = (np.median(ratios, axis=1) < LEAST_RATIO) | (ratios[:, reach] < LEAST_SINGLE_RATIO)
+    problems[wanted[noisy]] = NOISE
     # Each overrides those before: a flat line has no background to compare with.
-    for name, unreadable in (
-        ("saturation", _saturated(bridged, lead.fs)),
-        ("a flat line", _unchanging(bridged, lead.fs)),
-        ("a gap in the signal", ~np.isfinite(lead.signal)),
-    ):
-        problems[wanted[_in_qrs(unreadable, centers[wanted], lead.fs)]] = PROBLEMS.index(name)
+    for name, hidden in zip(UNREADABLE, measured.hidden, strict=True):
+        problems[wanted[hidden[wanted]]] = PROBLEMS.index(name)
     gap = problems[wanted] == PROBLEMS.index("a gap in the signal")
-    still = _still_beats(bridged, centers, lead.fs)[wanted] & ~gap
+    still = _still_beats(measured.spans, lead)[wanted] & ~gap
     problems[wanted[still]] = PROBLEMS.index("a flat line")
     return problems
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What is measured of the beats of a lead.
+
+    Parameters
+    ----------
+    peaks, spans : ndarray of float, shape (beats,)
+        Greatest power in the QRS, and how far the signal moves around it.
+    background : ndarray of float, shape (needed,)
+        Median power between the beats around.
+    hidden : ndarray of bool, shape (3, beats)
+        Whether each of `UNREADABLE` hides the QRS.
+    """
+
+    peaks: np.ndarray
+    spans: np.ndarray
+    background: np.ndarray
+    hidden: np.ndarray
+
+
+def _measure(
+    lead: Lead, centers: np.ndarray, settings: BeatSettings, needed: np.ndarray
+) -> _Measured:
+    """Measure all beats, of ``needed`` also the background; of a long lead block by block."""
+    low, high = rails(lead.signal)
+    places = centers * lead.fs
+    peaks, spans = np.empty(len(centers)), np.empty(len(centers))
+    background, hidden = np.empty(len(needed)), np.empty((len(UNREADABLE), len(centers)), bool)
+    multiple = resampling_ratio(lead.fs, settings).denominator
+    for block in blocks_of(len(lead.signal), lead.fs, multiple):
+        signal, start = bridged(lead, block.start, block.stop), block.start / lead.fs
+        seen = members(places, block.start, block.stop, len(lead.signal))
+        own = members(places, block.first, block.last, len(lead.signal))
+        asked = slice(*np.searchsorted(needed, (own.start, own.stop)))
+        power = _power(signal, lead.fs, settings)
+        peaks[own] = _peaks(power, centers[own] - start, settings.fs)
+        background[asked] = _background(
+            power, centers[seen] - start, needed[asked] - seen.start, settings.fs
+        )
+        spans[own] = _spans(signal, centers[own] - start, lead.fs)
+        unreadable = (
+            _saturated(signal, lead.fs, low, high),
+            _unchanging(signal, lead.fs),
+            ~np.isfinite(lead.signal[block.start : block.stop]),
+        )
+        for row, samples in zip(hidden, unreadable, strict=True):
+            row[own] = _in_qrs(samples, centers[own] - start, lead.fs)
+    return _Measured(peaks, spans, background, hidden)
 
 
 def find_problems_of_record(
@@ -147,11 +203,12 @@ def unreadable_in_all_leads(
     record: Record, beats: Beats, settings: BeatSettings, wanted: np.ndarray | None = None
 ) -> np.ndarray:
     """`find_problems` of the first lead, where each other lead has one too: ndarray (beats,)."""
-    problems = [
-        find_problems(record.lead(lead.lead), beats.centers, settings, wanted)
-        for lead in beats.in_leads
-    ]
-    return np.where(np.all(problems, axis=0), problems[0], 0)
+    problems = []
+    for lead in beats.in_leads:
+        found = find_problems(record.lead(lead.lead), beats.centers, settings, wanted)
+        problems.append(judged_by_repetition(found, lead, NOISE))
+    asked = True if wanted is None else np.isin(np.arange(len(beats)), wanted)
+    return np.where(np.all(problems, axis=0) & asked, problems[0], 0)
 
 
 def qrs_to_background(
@@ -182,27 +239,48 @@ def qrs_to_background(
         Greatest root mean square in the QRS over the median one of the background, in `BAND`,
         within `AROUND_S`; infinite where there is no background, 0 where there is no QRS.
     """
+    power = _power(signal, fs, settings)
+    peaks = _peaks(power, centers, settings.fs)
+    return _ratios(peaks, _background(power, centers, wanted, settings.fs), wanted)
+
+
+def _power(signal: np.ndarray, fs: float, settings: BeatSettings) -> np.ndarray:
+    """Power in `BAND` at ``settings.fs``."""
     resampled = resample(signal, resampling_ratio(fs, settings))
     fs = settings.fs
-    power = gaussian_filter1d(bandpass(resampled, fs, BAND, order=2) ** 2, 0.03 * fs)
+    return gaussian_filter1d(bandpass(resampled, fs, BAND, order=2) ** 2, 0.03 * fs)
+
+
+def _peaks(power: np.ndarray, centers: np.ndarray, fs: float) -> np.ndarray:
+    """Greatest power in each QRS."""
+    middles = np.clip(np.rint(centers * fs).astype(int), 0, len(power) - 1)
+    qrs = middles[:, None] + np.arange(-round(QRS_S * fs), round(QRS_S * fs) + 1)
+    return power[np.clip(qrs, 0, len(power) - 1)].max(axis=1)
+
+
+def _background(
+    power: np.ndarray, centers: np.ndarray, wanted: np.ndarray, fs: float
+) -> np.ndarray:
+    """Median power between the beats around each wanted one; 0 where nothing is between."""
     middles = np.clip(np.rint(centers * fs).astype(int), 0, len(power) - 1)
     reaches = np.full(len(middles), round(BEAT_S * fs))
-    background = _background(power, middles, reaches, wanted, fs)
+    background = _between_beats(power, middles, reaches, wanted, fs)
     dense = np.isnan(background)
     if dense.any():  # marks in noise can be so dense that nothing is left between them
         gaps = np.diff(middles, prepend=-len(power), append=2 * len(power))
         shorter = np.minimum(np.minimum(gaps[1:], gaps[:-1]), len(power))
         reaches = (DENSE_REACH * shorter).astype(int)
-        background[dense] = _background(power, middles, reaches, wanted[dense], fs)
-    background = np.nan_to_num(background)
-    qrs = middles[:, None] + np.arange(-round(QRS_S * fs), round(QRS_S * fs) + 1)
-    peaks = power[np.clip(qrs, 0, len(power) - 1)].max(axis=1)
+        background[dense] = _between_beats(power, middles, reaches, wanted[dense], fs)
+    return np.nan_to_num(background)
+
+
+def _ratios(peaks: np.ndarray, background: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     ratios = np.sqrt(peaks[wanted] / np.maximum(background, np.finfo(float).tiny))
     weak = peaks[wanted] < FLAT_SHARE**2 * np.median(peaks)  # hum alone leaves next to nothing
     return np.where(weak, 0.0, np.where(background > 0, ratios, np.inf))
 
 
-def _background(
+def _between_beats(
     power: np.ndarray, middles: np.ndarray, reaches: np.ndarray, wanted: np.ndarray, fs: float
 ) -> np.ndarray:
     """Median power between the beats around each wanted one; NaN where too little is between.
@@ -224,22 +302,6 @@ def _background(
     return medians
 
 
-def _noisy_beats(
-    fs: float,
-    signal: np.ndarray,
-    centers: np.ndarray,
-    settings: BeatSettings,
-    wanted: np.ndarray,
-) -> np.ndarray:
-    """Whether each wanted beat is lost in noise, by its own ratio or by those of beats around."""
-    reach = STRETCH // 2
-    near = np.clip(wanted[:, None] + np.arange(-reach, reach + 1), 0, len(centers) - 1)
-    needed, inverse = np.unique(near, return_inverse=True)
-    single = qrs_to_background(signal, fs, centers, settings, needed)
-    ratios = single[inverse.reshape(near.shape)]
-    return (np.median(ratios, axis=1) < LEAST_RATIO) | (ratios[:, reach] < LEAST_SINGLE_RATIO)
-
-
 def _long_stretches(inside: np.ndarray, least: int) -> np.ndarray:
     """The part of ``inside`` that lies in stretches of at least ``least`` samples."""
     number, _ = label(inside)
@@ -254,10 +316,10 @@ def _unchanging(signal: np.ndarray, fs: float) -> np.ndarray:
     return np.append(steps, False) | np.append(False, steps)  # a step has a sample at each end
 
 
-def _saturated(signal: np.ndarray, fs: float) -> np.ndarray:
+def _saturated(signal: np.ndarray, fs: float, lowest: float, highest: float) -> np.ndarray:
     """Samples in long stretches at the lowest or the highest value of the record."""
     least = max(round(SATURATED_S * fs), LEAST_EQUAL)
-    low, high = (_long_stretches(signal == rail, least) for rail in (signal.min(), signal.max()))
+    low, high = (_long_stretches(signal == rail, least) for rail in (lowest, highest))
     return low | high
 
 
@@ -269,11 +331,16 @@ def _in_qrs(unreadable: np.ndarray, centers: np.ndarray, fs: float) -> np.ndarra
     return before[last + 1] > before[first]
 
 
-def _still_beats(signal: np.ndarray, centers: np.ndarray, fs: float) -> np.ndarray:
-    """Beats that move far less than the record's beats usually do."""
+def _spans(signal: np.ndarray, centers: np.ndarray, fs: float) -> np.ndarray:
+    """How far the signal moves around each beat."""
     reach = round(2 * QRS_S * fs)
     places = np.rint(centers * fs).astype(int)[:, None] + np.arange(-reach, reach + 1)
-    spans = np.ptp(signal[np.clip(places, 0, len(signal) - 1)], axis=1)
+    return np.ptp(signal[np.clip(places, 0, len(signal) - 1)], axis=1)
+
+
+def _still_beats(spans: np.ndarray, lead: Lead) -> np.ndarray:
+    """Beats that move far less than the record's beats usually do."""
     moving = spans > FLAT_SHARE * np.percentile(spans, 95)
-    typical = np.median(spans[moving]) if moving.any() else np.ptp(signal)
+    low, high = rails(lead.signal)
+    typical = np.median(spans[moving]) if moving.any() else high - low
     return spans < FLAT_SHARE * typical
