@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -159,17 +160,21 @@ def _annotate(name: str, options: Options) -> Annotated:
 
 
 def _write(place: Path, analysis: Analysis, facts: dict, report: bool) -> None:
-    """All files of a recording; the summary, which says that it is done, is the last."""
-    name = analysis.record.name
-    write_annotation(place.with_name(f"{name}.{ANNOTATOR}"), analysis, facts["model"])
-    with whole_file(place.with_name(f"{name}.beats.csv")) as part:
-        beat_table(analysis).to_csv(part, index=False, lineterminator="\n", float_format="%.5g")
-    if report:
-        from arrhythmia.annotate.report import write_report
+    """All files of a recording, or none; the summary, which says that it is done, is the last."""
+    with ExitStack() as files:
 
-        write_report(place.with_name(f"{name}.pdf"), analysis, facts)
-    with whole_file(place.with_name(f"{name}.json")) as part:
-        part.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        def part(suffix: str) -> Path:
+            return files.enter_context(whole_file(place.with_name(f"{place.name}.{suffix}")))
+
+        text = json.dumps(facts, indent=1, allow_nan=False) + "\n"
+        part("json").write_text(text, encoding="utf-8")  # named last, since it is begun first
+        if report:
+            from arrhythmia.annotate.report import write_report
+
+            write_report(part("pdf"), analysis, facts)
+        table = beat_table(analysis)
+        table.to_csv(part("beats.csv"), index=False, lineterminator="\n", float_format="%.5g")
+        write_annotation(part(ANNOTATOR), analysis, facts["model"])
 
 
 @lru_cache(maxsize=2)
