@@ -110,9 +110,10 @@ def run_guard(seed: int, count: int, times: int, data_dir: str | None, tell: Cal
 
 def rows_of(results: dict) -> list[list[str]]:
     """Table of kills; the first row is its head."""
-    kinds = results.get("kills", {})
-    return [["command", *COLUMNS],
-            *([name, *(str(wrong[c]) for c in COLUMNS)] for name, wrong in kinds.items())]  # fmt: skip
+    rows = [["command", *COLUMNS]]
+    for name, wrong in results.get("kills", {}).items():
+        rows.append([name, *(str(wrong[kind]) for kind in COLUMNS)])
+    return rows
 
 
 def sentences_of(results: dict) -> list[str]:

@@ -77,7 +77,7 @@ def kills(seed: int, times: int, data_dir: Path, tell: Callable[[str], None]) ->
     with (
         ThreadingHTTPServer(("127.0.0.1", 0), handler) as server,
         tempfile.TemporaryDirectory() as place,
-        ThreadPoolExecutor(2) as threads,
+        ThreadPoolExecutor(len((*QUICK, *SLOW))) as threads,
     ):
         Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/"

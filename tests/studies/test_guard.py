@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 import zipfile
 from pathlib import Path
 
@@ -139,4 +138,3 @@ def test_writers_lose_nothing_and_what_they_lose_is_counted(
     assert guard.writers(tmp_path) == {"2": {"lost": 0, "broken": 0, "leftovers": 0}}
     monkeypatch.setattr(guard, "ADD_ROWS", guard.ADD_ROWS.replace("{number:032x}", "0" * 32))
     assert guard.writers(tmp_path)["2"]["lost"] == guard.ROWS
-    assert sys.executable
