@@ -451,6 +451,20 @@ def detectors_table(_: str) -> str:
     return table_of(*rows_of(stored(RESULTS / FILE)["counts"]))
 
 
+def guard_table(_: str) -> str:
+    """Kills and what they left."""
+    from studies.guard import FILE, rows_of
+
+    return table_of(*rows_of(stored(RESULTS / FILE)))
+
+
+def guard_words(_: str) -> str:
+    """Writers and mutated inputs."""
+    from studies.guard import FILE, sentences_of
+
+    return "\n" + "\n".join(sentences_of(stored(RESULTS / FILE))) + "\n"
+
+
 def delineation_table(_: str) -> str:
     """Distance from the expert's marks, all records and each."""
     from studies.delineation import FILE, rows_of
@@ -507,6 +521,8 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "coverage-range": coverage_range,
     "delineation": delineation_table,
     "detectors": detectors_table,
+    "guard": guard_table,
+    "guard-words": guard_words,
     "times": times_table,
     "cores": cores,
 }
