@@ -2,6 +2,7 @@
 # make app       a recording worked through in the browser, at http://127.0.0.1:8050
 # make check     lint and the quick tests, for whoever changes a line
 # make test      lint and all tests (on real records too where MITDB_DIR or mitdb/ has them)
+# make fuzz      mutated inputs and kills at random moments, with SEED=1 (hours; needs the database)
 # make notebook  run the whole study again, from raw records to the tables
 # make download  fetch the database into mitdb/
 
@@ -13,7 +14,7 @@ WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile
 # the processes share the cores: threads of their own would only disturb each other
 check test: export OMP_NUM_THREADS := 1
 
-.PHONY: demo app check test notebook download clean
+.PHONY: demo app check test fuzz notebook download clean
 
 demo: .venv/installed
 	$(BIN)/python predict.py --output beat.png
@@ -30,6 +31,10 @@ test: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest $(WORKERS)
+
+SEED := 1
+fuzz: .venv/installed-dev
+	$(BIN)/python -m studies guard --seed $(SEED)
 
 notebook: .venv/installed
 	$(BIN)/jupyter execute --inplace --timeout=-1 "Arrhythmia Detection.ipynb"

@@ -89,7 +89,7 @@ def predict(options: argparse.Namespace) -> None:
 
 
 def _parser() -> Parser:
-    text, _, rest = __doc__.partition("\n\n")
+    text, _, rest = (__doc__ or "Classify one heartbeat and show why.").partition("\n\n")  # -OO
     layout = argparse.RawDescriptionHelpFormatter
     parser = Parser(prog=PROG, description=text, epilog=rest, formatter_class=layout)
     add = parser.add_argument

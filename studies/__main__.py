@@ -77,8 +77,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_model(options)
     options = _study(studies, "guard", guard)
     options.add_argument("--seed", type=int, metavar="N", help="run it (default: show the stored)")
-    options.add_argument("--count", type=int, default=2000, help="inputs a seed (default: 2000)")
-    options.add_argument("--times", type=int, default=7, help="kills with each signal (default: 7)")
+    options.add_argument(
+        "--count", type=int, default=2000, help="inputs a seed (default: 2000; 0: none)"
+    )
+    options.add_argument(
+        "--times", type=int, default=7, help="kills with each signal (default: 7; 0: none)"
+    )
     _add_benchmark(studies)
     options = parser.parse_args(argv)
     if options.list:
@@ -244,18 +248,19 @@ def _tell(text: str) -> None:
 
 def guard(options: argparse.Namespace) -> None:
     """Print what went wrong under mutated inputs and kills; run it where a seed is given."""
-    from studies.guard import format_guard, run_guard
+    from studies.guard import FILE, format_guard, run_guard
     from studies.results import RESULTS, read_json, write_json
 
-    file = RESULTS / "guard.json"
+    file = RESULTS / FILE
     if options.seed is not None:
-        if min(options.seed, options.count, options.times - 1) < 0:
-            raise InputError("seed and count must be at least 0, and times at least 1")
-        write_json(
-            file, run_guard(options.seed, options.count, options.times, options.data_dir, _tell)
-        )
+        if min(options.seed, options.count, options.times) < 0:
+            raise InputError("seed, count and times must be at least 0")
+        results = run_guard(options.seed, options.count, options.times, options.data_dir, _tell)
+        stored = read_json(file) if file.is_file() else {}
+        same = stored.get("seed") == options.seed  # the parts of a run may be run one by one
+        write_json(file, (stored if same else {}) | results)
     if not file.is_file():
-        raise InputError("no run is stored: give --seed N, which takes minutes")
+        raise InputError("no run is stored: give --seed N, which takes hours")
     print(format_guard(read_json(file)))
 
 

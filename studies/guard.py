@@ -96,42 +96,51 @@ def writers(data_dir: Path) -> dict[str, dict[str, int]]:
 
 
 def run_guard(seed: int, count: int, times: int, data_dir: str | None, tell: Callable) -> dict:
-    """All of it, with what it was run with."""
+    """What was run, and with which seed: kills and writers, mutated inputs, or both."""
     folder = require_database(data_dir).absolute()
-    results = {"seed": seed, "kills": kills(seed, times, folder, tell), "writers": writers(folder)}
-    tell(f"fuzz: {SEEDS} seeds of {count} inputs")
-    cases = [case for n in range(SEEDS) for case in fuzz(seed + n, count, folder)] if count else []
-    return results | {"fuzz": fault_counts(cases) if cases else None}
+    results: dict = {"seed": seed}
+    if times:
+        results |= {"kills": kills(seed, times, folder, tell), "writers": writers(folder)}
+    if count:
+        tell(f"fuzz: {SEEDS} seeds of {count} inputs")
+        cases = [case for n in range(SEEDS) for case in fuzz(seed + n, count, folder)]
+        results["fuzz"] = fault_counts(cases)
+    return results
 
 
 def rows_of(results: dict) -> list[list[str]]:
-    """Table of kills and writers; the first row is its head."""
+    """Table of kills; the first row is its head."""
     rows = [["command", *COLUMNS]]
-    rows += [[name, *(str(wrong[c]) for c in COLUMNS)] for name, wrong in results["kills"].items()]
+    for name, wrong in results.get("kills", {}).items():
+        rows.append([name, *(str(wrong[kind]) for kind in COLUMNS)])
     return rows
 
 
-def sentence_of(results: dict) -> str:
+def sentences_of(results: dict) -> list[str]:
     """Writers and mutated inputs in words."""
-    lost = {kind: sum(one[kind] for one in results["writers"].values())
-            for kind in ("lost", "broken", "leftovers")}  # fmt: skip
-    text = (
-        f"{', '.join(results['writers'])} writers at once: {lost['lost']} rows of a ledger lost, "
-        f"{lost['broken']} files wrong, {lost['leftovers']} left over."
-    )
-    if results["fuzz"]:
+    sentences = []
+    if "writers" in results:
+        lost, broken, left = (
+            sum(one[kind] for one in results["writers"].values())
+            for kind in ("lost", "broken", "leftovers")
+        )
+        sentences.append(
+            f"{', '.join(results['writers'])} writers at once: {lost} rows of a ledger lost, "
+            f"{broken} files wrong, {left} left over."
+        )
+    if "fuzz" in results:
         count = results["fuzz"]
-        text += (
-            f" Mutated inputs: {count['inputs']} from {SEEDS} seeds, {count['traceback']} "
+        sentences.append(
+            f"{count['inputs']} mutated inputs from {SEEDS} seeds: {count['traceback']} "
             f"tracebacks, {count['hang']} hangs over 20 s, {count['memory']} over 2 GB, "
             f"{count['outside']} reads outside, {count['other']} other faults; the slowest took "
             f"{count['slowest_s']:.1f} s, the largest {count['most_gb']:.2f} GB."
         )
-    return text
+    return sentences
 
 
 def format_guard(results: dict) -> str:
     """Results as text."""
     rows = rows_of(results)
     lines = [f"{row[0]:18}" + "".join(f"{cell:>12}" for cell in row[1:]) for row in rows]
-    return "\n".join([f"seed {results['seed']}", *lines, "", sentence_of(results)])
+    return "\n".join([f"seed {results['seed']}", *lines, "", *sentences_of(results)])

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from signal import Signals
+from signal import Signals, default_int_handler, signal
 from threading import Thread
 from typing import Final
 
@@ -73,11 +73,12 @@ def kills(seed: int, times: int, data_dir: Path, tell: Callable[[str], None]) ->
         Command to its number of ``kills``, of ``tracebacks``, of ``leftovers``, of ``broken``
         files, and of ``orphans``.
     """
+    signal(Signals.SIGINT, default_int_handler)  # a shell lets its background jobs ignore it
     handler = partial(_Quiet, directory=data_dir)
     with (
         ThreadingHTTPServer(("127.0.0.1", 0), handler) as server,
         tempfile.TemporaryDirectory() as place,
-        ThreadPoolExecutor(2) as threads,
+        ThreadPoolExecutor(len((*QUICK, *SLOW))) as threads,
     ):
         Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/"

@@ -203,3 +203,11 @@ def test_what_the_system_refuses_is_one_line(
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert words in err
+
+
+@pytest.mark.parametrize("program", ["predict.py", "-marrhythmia", "-mstudies"])
+def test_commands_need_no_docstrings_nor_assertions(program: str) -> None:
+    call = [sys.executable, "-OO", program, "--help"]
+    done = subprocess.run(call, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "usage: " in done.stdout

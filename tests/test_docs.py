@@ -498,6 +498,20 @@ def polarity_table(_: str) -> str:
     return table_of(*rows_of(stored(RESULTS / FILE)))
 
 
+def guard_table(_: str) -> str:
+    """Kills and what they left."""
+    from studies.guard import FILE, rows_of
+
+    return table_of(*rows_of(stored(RESULTS / FILE)))
+
+
+def guard_words(_: str) -> str:
+    """Writers and mutated inputs."""
+    from studies.guard import FILE, sentences_of
+
+    return "\n" + "\n".join(sentences_of(stored(RESULTS / FILE))) + "\n"
+
+
 def delineation_table(_: str) -> str:
     """Distance from the expert's marks, all records and each."""
     from studies.delineation import FILE, rows_of
@@ -558,6 +572,8 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "wording": wording_table,
     "vocabulary": vocabulary_table,
     "polarity": polarity_table,
+    "guard": guard_table,
+    "guard-words": guard_words,
     "times": times_table,
     "stages": stages_table,
     "cores": cores,

@@ -6,6 +6,7 @@ A bounded part of what ``make fuzz`` does, with one seed.
 from __future__ import annotations
 
 import random
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from conftest import MakeRecord
 
 from arrhythmia.__main__ import main
+from predict import main as predict
 
 COUNT = 96
 VALUES = (
@@ -82,3 +84,34 @@ def test_a_mutated_record_is_answered_or_refused_in_a_line(
         assert made == ({"r.ai", "r.beats.csv", "r.json"} if code == 0 else set()), number
         answered += code == 0
     assert 5 <= answered <= COUNT - 5
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names there")
+def test_names_of_strangers_harm_no_command(
+    tmp_path: Path, make_record: MakeRecord, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = make_record(tmp_path / "in", "r", seconds=20, leads=("V1",))
+    name = "a\x1b[2J$\\frac$<b>\udce9"
+    header = path.with_suffix(".hea").read_bytes().replace(b"V1", b"V1 $\\frac$<b>\x1b[2J")
+    path.with_suffix(".atr").rename(path.with_name(f"{name}.atr"))
+    (strange := path.with_name(f"{name}.hea")).write_bytes(header)
+    record, out = str(strange), tmp_path / "out"
+    out.mkdir()
+    figure, page, sheet = (str(out / file) for file in ("b.png", "b.html", "t.png"))
+    calls = [
+        lambda: predict(["--record", record, "--beat", "3", "--output", figure, "--html", page]),
+        lambda: predict(["--record", record, "--beat", "3", "--output", figure, "--json"]),
+        lambda: main(["annotate", record, "--output-dir", str(out), "--report"]),
+        lambda: main(["templates", record, "--output", sheet, "--name", "1=V"]),
+        lambda: main(["events", record]),
+        lambda: main(["ec57", record, "--test-dir", str(out)]),
+        lambda: main(["annotate", str(path.parent), "--output-dir", str(out), "--jobs", "2"]),
+    ]
+    for number, call in enumerate(calls):
+        code = call()
+        printed, told = capfd.readouterr()
+        assert code in (0, 3), (number, told)  # the last folder holds a header without its files
+        assert all(c.isprintable() or c in "\n\r" for c in printed), number
+        assert all(c.isprintable() or c in "\n\r" for c in told), number
+    assert "<b>" not in Path(page).read_text("utf-8").split("<title>")[1].split("</title>")[0]

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -173,13 +174,20 @@ def _annotate(name: str, options: Options) -> Annotated:
     analysis = analyse(classifier, confidence, record, options.lead, options.source, reader)
     notes = (*model_notes, *record.notes, *analysis.beats.notes, *reader.notes(analysis.beats))
     facts = summary(analysis, notes) | {"model": folder.name, "key": key}
-    for suffix in _suffixes(options):
-        write_file(place.with_name(f"{record.name}.{suffix}"), suffix, analysis, facts)
+    _write(place, _suffixes(options), analysis, facts)
     classes = analysis.classes[analysis.assessable]
     counts = {c: int(np.sum(classes == c)) for c in BEAT_CLASSES if (classes == c).any()}
     notes += tuple(analysis.warnings)
     file = place.with_name(f"{record.name}.{ANNOTATOR}")
     return Annotated(name, file, counts, int(analysis.by_reader.sum()), notes)
+
+
+def _write(place: Path, suffixes: Sequence[str], analysis: Analysis, facts: dict) -> None:
+    """All files of a recording, or none; the summary, which says that it is done, is the last."""
+    with ExitStack() as files:
+        for suffix in reversed(suffixes):  # the first that is begun is the last to get its name
+            part = files.enter_context(whole_file(place.with_name(f"{place.name}.{suffix}")))
+            write_file(part, suffix, analysis, facts)
 
 
 def write_file(file: Path, suffix: str, analysis: Analysis, facts: dict) -> None:

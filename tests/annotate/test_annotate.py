@@ -98,6 +98,36 @@ def test_one_that_fails_stops_none_of_the_others(
     assert {f.name for f in (tmp_path / "out").iterdir()} == {f"good.{s}" for s in SUFFIXES}
 
 
+@pytest.mark.parametrize("name", ["write_annotation", "beat_table"])
+def test_files_are_written_all_or_none(
+    name: str, options: Options, make_record: MakeRecord, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    path = make_record(tmp_path / "in", seconds=20)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(f"arrhythmia.annotate.{name}", full)
+    assert "No space left" in one_of(path, options=options).error
+    assert list(Path(options.output_dir).iterdir()) == []
+
+
+def test_a_system_that_refuses_stops_none_of_the_others(
+    options: Options, make_record: MakeRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_record(tmp_path / "in", seconds=20)
+    errors = [OSError(24, "Too many open files", "x"), MemoryError()]
+    for error in errors:
+
+        def read(*_: object, error: Exception = error, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr("arrhythmia.annotate.read_record", read)
+        done = list(annotate([path, "nothing"], options))
+        assert [bool(one.error) for one in done] == [True, True]
+
+
 def test_a_second_run_skips_what_is_done_and_does_what_is_not(
     options: Options, make_record: MakeRecord, tmp_path: Path
 ) -> None:
