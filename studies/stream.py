@@ -10,15 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from arrhythmia.classifier import Classifier
 from arrhythmia.evaluate.stream import format_stream, score_records
-from arrhythmia.records import read_record
+from arrhythmia.mitdb import FOLDS
 from arrhythmia.svdb import SVDB
 from studies.results import RESULTS, of_model
-from studies.whole_records import fold_classifiers
 
 FILE: Final = "stream.json"
-PARTS: Final = {"DS1": "DS1 by folds", "svdb": "svdb 800 to 855"}
+PARTS: Final = {"DS1": "DS1 by folds", "svdb": "svdb, every third record of 800 to 855"}
 
 
 def run_stream(
@@ -51,12 +49,10 @@ def run_stream(
 
 def _measure(model: Path, data_dir: str | Path | None, tell: Callable[[str], None]) -> dict:
     parts: dict[str, dict] = {part: {} for part in PARTS}
-    for part, pairs in (
-        ("DS1", fold_classifiers(model)), ("svdb", [(Classifier.load(model), SVDB)]),
-    ):  # fmt: skip
-        for classifier, names in pairs:
-            records = (read_record(name, data_dir) for name in names)
-            parts[part] |= score_records(classifier, records, tell)
+    for number, fold in enumerate(FOLDS, 1):
+        of_fold = model.with_name(f"{model.name}-fold{number}")
+        parts["DS1"] |= score_records(of_fold, fold, data_dir, tell)
+    parts["svdb"] = score_records(model, SVDB[::3], data_dir, tell)
     return parts
 
 

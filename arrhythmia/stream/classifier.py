@@ -40,6 +40,9 @@ FLAT: Final = 0.05
 """A lead that moves by less than this part of its template beat does not show a beat."""
 
 
+VENTRICULAR: Final = [BEAT_CLASSES.index(c) for c in "VEF"]
+
+
 @dataclass(frozen=True)
 class StreamBeat:
     """A classified beat of a stream.
@@ -244,7 +247,7 @@ class StreamClassifier:
                 clock=self._drift.clock(sample),
             )
             yield beat
-            ventricular = beat.beat_class in ("V", "E")
+            ventricular = float(probabilities[VENTRICULAR].sum())
             yield from self._alarms.beat(beat.time, ventricular, np.isnan(beat.rr_pre), self._now)
 
     def _whole(self, found: np.ndarray) -> np.ndarray:
