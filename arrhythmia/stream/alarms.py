@@ -189,19 +189,20 @@ class Alarms:
         moves : bool
             Whether the signal since that beat moves as beats do.
         """
-        off = still_s >= OFF_S
-        for name, is_off, seconds in zip(self._leads, off, still_s.tolist(), strict=True):
-            if is_off:
-                yield from self._begin(LEAD_OFF, now - seconds, now, what=name)
-            elif not seconds:
-                yield from self._end(LEAD_OFF, now, now, what=name)
-        if off.all():
-            start = now - float(still_s.min())
-            yield from self._end_silence(start, now)
-            yield from self._begin(NO_SIGNAL, start, now)
-            self._since = now  # what comes after it is counted anew
-            return
-        yield from self._end(NO_SIGNAL, now, now)
+        still = still_s.tolist()
+        if any(still) or self._lasting:
+            for name, seconds in zip(self._leads, still, strict=True):
+                if seconds >= OFF_S:
+                    yield from self._begin(LEAD_OFF, now - seconds, now, what=name)
+                elif not seconds:
+                    yield from self._end(LEAD_OFF, now, now, what=name)
+            if min(still) >= OFF_S:
+                start = now - min(still)
+                yield from self._end_silence(start, now)
+                yield from self._begin(NO_SIGNAL, start, now)
+                self._since = now  # what comes after it is counted anew
+                return
+            yield from self._end(NO_SIGNAL, now, now)
         if newest_s > self._since:
             yield from self._end_silence(newest_s, now)
             self._since = newest_s

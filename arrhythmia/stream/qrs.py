@@ -45,8 +45,8 @@ class OnlineDetector:
         weights = shipped_weights()
         self._kernels = [k.reshape(-1, k.shape[2]) for k in weights.kernels]
         self._biases = weights.biases
-        self._before = [
-            np.zeros((leads, step * (KERNEL // 2), kernel.shape[1]), np.float32)
+        self._padded = [  # what goes into each layer, and what was before it
+            np.zeros((leads, AFTER + HOP + step * (KERNEL - 1), kernel.shape[1]), np.float32)
             for step, kernel in zip(DILATIONS, weights.kernels, strict=True)
         ]
         self._probability = np.zeros(WINDOW, np.float32)
@@ -101,15 +101,13 @@ class OnlineDetector:
         leads, samples, _ = values.shape
         last = len(self._kernels) - 1
         for layer, (kernel, bias) in enumerate(zip(self._kernels, self._biases, strict=True)):
-            step, channels = DILATIONS[layer], values.shape[2]
+            step, padded = DILATIONS[layer], self._padded[layer]
             edge = step * (KERNEL // 2)
-            padded = np.zeros((leads, samples + 2 * edge, channels), np.float32)
-            padded[:, :edge] = self._before[layer]
             padded[:, edge : edge + samples] = values
-            self._before[layer] = padded[:, HOP : HOP + edge].copy()
             taps = [padded[:, tap * step : tap * step + samples] for tap in range(KERNEL)]
-            result = np.concatenate(taps, axis=2).reshape(-1, KERNEL * channels) @ kernel
+            result = np.concatenate(taps, axis=2).reshape(leads * samples, -1) @ kernel
             result += bias
+            padded[:, :edge] = padded[:, HOP : HOP + edge].copy()  # is before the next samples
             if layer < last:
                 np.maximum(result, 0, out=result)
             values = result.reshape(leads, samples, -1)
