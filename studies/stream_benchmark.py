@@ -124,8 +124,9 @@ def format_times(report: dict) -> str:
     """Line on computing."""
     return (
         f"computing for a beat: median {report['median_ms']:.2f} ms, 99 % {report['p99_ms']:.2f} "
-        f"ms, most {report['most_ms']:.0f} ms; one core carries {report['streams']} streams "
-        f"({report['beats']} beats, {report['hours']:.1f} hours)"
+        f"ms, most {report['most_ms']:.0f} ms\n"
+        f"streams that one core carries: {report['streams']} ({report['beats']} beats, "
+        f"{report['hours']:.1f} hours of two leads)"
     )
 
 
@@ -133,6 +134,6 @@ def format_memory(report: dict) -> str:
     """Line on memory."""
     before, after = report["memory_mb"]
     return (
-        f"memory: {before:.1f} MB after {SHORT_S // 60} minutes, {after:.1f} MB after "
+        f"memory of the process: {before:.1f} MB after {SHORT_S // 60} minutes, {after:.1f} MB after "
         f"{LONG_S // 3600} hours ({100 * report['growth']:+.1f} %)"
     )
