@@ -134,6 +134,6 @@ def format_memory(report: dict) -> str:
     """Line on memory."""
     before, after = report["memory_mb"]
     return (
-        f"memory of the process: {before:.1f} MB after {SHORT_S // 60} minutes, {after:.1f} MB after "
-        f"{LONG_S // 3600} hours ({100 * report['growth']:+.1f} %)"
+        f"memory of the process: {before:.1f} MB after {SHORT_S // 60} minutes, {after:.1f} MB "
+        f"after {LONG_S // 3600} hours ({100 * report['growth']:+.1f} %)"
     )
