@@ -7,15 +7,15 @@ import pytest
 from test_detector import heart
 
 from arrhythmia.detector import beats_in, qrs_probability
-from arrhythmia.stream.front import HOP, WINDOW
-from arrhythmia.stream.qrs import AFTER, CONTEXT, OnlineDetector
+from arrhythmia.stream.front import WINDOW
+from arrhythmia.stream.qrs import AFTER, CONTEXT, STEP, OnlineDetector
 
 
 def found(leads: list[np.ndarray], context: int) -> np.ndarray:
     """Beats as they are when so many samples have come after them."""
     detector, told = OnlineDetector(len(leads)), [-100]
     signals = np.pad(np.stack(leads), ((0, 0), (WINDOW, 0)))
-    for end in range(WINDOW + HOP, signals.shape[1] + 1, HOP):
+    for end in range(WINDOW + STEP, signals.shape[1] + 1, STEP):
         start = end - 2 * WINDOW
         for place in detector.look(signals[:, end - WINDOW : end]):
             if place <= WINDOW - context and start + place > told[-1] + 20:
@@ -28,9 +28,9 @@ def found(leads: list[np.ndarray], context: int) -> np.ndarray:
 def test_beats_are_those_of_the_recording_as_a_whole(rate: float, context: int) -> None:
     signal, _ = heart(rate)
     whole = beats_in(qrs_probability([signal]))
-    whole = whole[whole < len(signal) - AFTER - HOP]
+    whole = whole[whole < len(signal) - AFTER - STEP]
     told = found([signal], context)
-    told = told[told < len(signal) - AFTER - HOP]
+    told = told[told < len(signal) - AFTER - STEP]
     late = told > 500  # until then the amplitude is not known
     assert np.abs(told[late][:, None] - whole).min(axis=1).max() <= 3
     assert np.abs(whole[whole > 500][:, None] - told).min(axis=1).max() <= 3
