@@ -229,12 +229,13 @@ def pieces(options: argparse.Namespace) -> None:
 
 def stream(options: argparse.Namespace) -> None:
     """Print what streaming costs."""
-    from studies.stream import format_parts, run_stream
+    from arrhythmia.evaluate.stream import format_stream
+    from studies.stream import run_stream
 
     model = _trained_on_ds1(options.model)
     with _results(options.again) as folder:
         results = run_stream(model, options.data_dir, folder, _tell)
-    print(f"{QUESTIONS['stream']}\n\n{format_parts(results)}")
+    print(f"{QUESTIONS['stream']}\n\nDS1 by folds:\n\n{format_stream(results['DS1'])}")
 
 
 def _trained_on_ds1(model: str) -> Path:

@@ -16,7 +16,7 @@ from arrhythmia.records import Record, read_record
 from arrhythmia.stream import StreamBeat, StreamClassifier
 
 FILE: Final = "stream-benchmark.json"
-RECORDS: Final = ("101", "106", "119", "209", "223")
+RECORDS: Final = ("101", "119", "223")
 """Of DS1: slow and quick hearts, few and many ectopic beats."""
 CHUNK_S: Final = 0.25
 """Seconds that are pushed at a time."""

@@ -168,6 +168,11 @@ class StreamClassifier:
             told += self._take(samples[start:stop])
         return tuple(told)
 
+    def end(self) -> tuple[StreamBeat | StreamEvent, ...]:
+        """Tell the beats that still wait, where nothing more will come."""
+        self._patience = 0
+        return tuple(self._advance())
+
     def _take_missing(self, count: int) -> Iterator[StreamBeat | StreamEvent]:
         """Samples that never came, a second at a time: memory does not grow with a gap."""
         size = max(round(self.fs), 1)
