@@ -101,6 +101,7 @@ def _play(options: argparse.Namespace) -> None:
             due = began + min(first + size, len(signals)) / record.fs / options.speed
             time.sleep(max(due - time.monotonic(), 0))
         _write(classifier.push(signals[first : first + size]))
+    _write(classifier.end())
 
 
 def _classifier(fs: float, leads: tuple[str, ...], model: object) -> StreamClassifier:
@@ -161,6 +162,8 @@ class _Rows:
             now, what = self.seconds, f"{self._rows.bad - self._bad} rows, taken as missing"
             _write([StreamEvent(BAD_ROWS, "ends", now, now, now, what=what)])
             self._bad = self._rows.bad
+        if at_end:
+            _write(self._classifier.end())
 
 
 def _read(options: argparse.Namespace, columns: tuple[str, ...]) -> None:
@@ -218,7 +221,7 @@ def _serve(connection: socket.socket, rows: _Rows, fs: float) -> None:
             now = rows.seconds
             _write([StreamEvent(NO_SIGNAL, "ends", silent_since, now, now, what=what)])
             silent_since = None
+        rows.take(content, at_end=not content)
         if not content:
             return
-        rows.take(content)
         _write(drift.mark(round(rows.seconds * fs), time.monotonic()))

@@ -1,8 +1,4 @@
-"""Streaming beside reading a recording as a whole: DS1 by folds, and svdb.
-
-The networks are those that are saved: of each fold of DS1, and the one trained on DS1 for patients
-of another database, svdb 800 to 855. What was chosen for streaming was chosen on these.
-"""
+"""Streaming beside reading a recording as a whole: DS1, each record by the network of its fold."""
 
 from __future__ import annotations
 
@@ -10,15 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from arrhythmia.classifier import Classifier
 from arrhythmia.evaluate.stream import format_stream, score_records
-from arrhythmia.records import read_record
-from arrhythmia.svdb import SVDB
+from arrhythmia.mitdb import FOLDS
 from studies.results import RESULTS, of_model
-from studies.whole_records import fold_classifiers
 
 FILE: Final = "stream.json"
-PARTS: Final = {"DS1": "DS1 by folds", "svdb": "svdb 800 to 855"}
 
 
 def run_stream(
@@ -34,7 +26,7 @@ def run_stream(
     model : Path
         Folder of a model trained on DS1, with its folds beside it.
     data_dir : str or Path, optional
-        Folder of mitdb; that of svdb is found by `arrhythmia.svdb.find_svdb_dir`.
+        Folder of the database.
     folder : Path
         Folder of results.
     tell : callable
@@ -43,25 +35,19 @@ def run_stream(
     Returns
     -------
     dict
-        ``model`` (digest), and for each of `PARTS` what
-        `arrhythmia.evaluate.stream.score_records` gives.
+        ``model`` (digest) and ``DS1``, see `arrhythmia.evaluate.stream.score_records`.
     """
     return of_model(folder / FILE, model, lambda: _measure(model, data_dir, tell), indent=None)
 
 
 def _measure(model: Path, data_dir: str | Path | None, tell: Callable[[str], None]) -> dict:
-    parts: dict[str, dict] = {part: {} for part in PARTS}
-    for part, pairs in (
-        ("DS1", fold_classifiers(model)), ("svdb", [(Classifier.load(model), SVDB)]),
-    ):  # fmt: skip
-        for classifier, names in pairs:
-            records = (read_record(name, data_dir) for name in names)
-            parts[part] |= score_records(classifier, records, tell)
-    return parts
+    results: dict[str, dict] = {}
+    for number, fold in enumerate(FOLDS, 1):
+        of_fold = model.with_name(f"{model.name}-fold{number}")
+        results |= score_records(of_fold, fold, data_dir, tell)
+    return {"DS1": results}
 
 
 def format_parts(results: dict) -> str:
-    """Tables for the terminal."""
-    return "\n\n".join(
-        f"{words}:\n\n{format_stream(results[part])}" for part, words in PARTS.items()
-    )
+    """Tables of `run_stream` for the terminal."""
+    return f"DS1 by folds:\n\n{format_stream(results['DS1'])}"

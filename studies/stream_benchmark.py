@@ -16,8 +16,12 @@ from arrhythmia.records import Record, read_record
 from arrhythmia.stream import StreamBeat, StreamClassifier
 
 FILE: Final = "stream-benchmark.json"
-RECORDS: Final = ("101", "106", "119", "209", "223")
+RECORDS: Final = ("101", "119", "223")
 """Of DS1: slow and quick hearts, few and many ectopic beats."""
+PLAYED_S: Final = 600
+"""Seconds of each that are played …"""
+REPEATS: Final = 5
+"""… so many times; the least time of each beat counts, as other programs share the machine."""
 CHUNK_S: Final = 0.25
 """Seconds that are pushed at a time."""
 SHORT_S: Final = 600
@@ -48,12 +52,10 @@ def run_stream_benchmark(
         of the process after `SHORT_S` and after `LONG_S`, ``growth`` from one to the other.
     """
     classifier = Classifier.load(model)
-    times, seconds = [], 0.0
-    for name in RECORDS:
-        record = read_record(name, data_dir)
-        times += beat_times(classifier, record)
-        seconds += record.seconds
-    ms = 1000 * np.array(times)
+    seconds = float(len(RECORDS) * PLAYED_S)
+    ms = 1000 * np.concatenate(
+        [least_times(classifier, read_record(name, data_dir)) for name in RECORDS]
+    )
     report = {
         "beats": len(ms), "hours": round(seconds / 3600, 2),
         "median_ms": round(float(np.median(ms)), 2),
@@ -72,12 +74,18 @@ def run_stream_benchmark(
     return report
 
 
+def least_times(classifier: Classifier, record: Record) -> np.ndarray:
+    """Least of `REPEATS` times of each beat, shape (beats,): the same work each time."""
+    return np.min([beat_times(classifier, record) for _ in range(REPEATS)], axis=0)
+
+
 def beat_times(classifier: Classifier, record: Record) -> list[float]:
     """Seconds of computing for each beat of a record, from when the one before was told.
 
     Time of the processor, so other programs count only as far as they slow it down.
     """
     signals = np.stack([record.lead(name).signal for name in record.ecg_leads], axis=1)
+    signals = signals[: round(PLAYED_S * record.fs)]
     stream = StreamClassifier(record.fs, record.ecg_leads, classifier)
     size = max(round(CHUNK_S * record.fs), 1)
     times, spent = [], 0.0
@@ -124,8 +132,9 @@ def format_times(report: dict) -> str:
     """Line on computing."""
     return (
         f"computing for a beat: median {report['median_ms']:.2f} ms, 99 % {report['p99_ms']:.2f} "
-        f"ms, most {report['most_ms']:.0f} ms; one core carries {report['streams']} streams "
-        f"({report['beats']} beats, {report['hours']:.1f} hours)"
+        f"ms, most {report['most_ms']:.0f} ms\n"
+        f"streams that one core carries: {report['streams']} ({report['beats']} beats, "
+        f"{report['hours']:.1f} hours of two leads)"
     )
 
 
@@ -133,6 +142,6 @@ def format_memory(report: dict) -> str:
     """Line on memory."""
     before, after = report["memory_mb"]
     return (
-        f"memory: {before:.1f} MB after {SHORT_S // 60} minutes, {after:.1f} MB after "
-        f"{LONG_S // 3600} hours ({100 * report['growth']:+.1f} %)"
+        f"memory of the process: {before:.1f} MB after {SHORT_S // 60} minutes, {after:.1f} MB "
+        f"after {LONG_S // 3600} hours ({100 * report['growth']:+.1f} %)"
     )

@@ -534,6 +534,24 @@ def all_table(_: str) -> str:
     return table_of(*rows)
 
 
+def stream_block(part: str) -> Callable[[str], str]:
+    """Table of a stream beside recordings read as a whole, and its alarms."""
+
+    def make(_: str) -> str:
+        module = import_module("arrhythmia.evaluate.stream")
+        file = MODEL / module.FILE if part == "DS2" else RESULTS / "stream.json"
+        return printed(module.format_stream(stored(file)[part]))
+
+    return make
+
+
+def stream_benchmark_block(_: str) -> str:
+    """What a stream costs in computing and memory."""
+    module = import_module("studies.stream_benchmark")
+    report = stored(RESULTS / module.FILE)
+    return printed(f"{module.format_times(report)}\n{module.format_memory(report)}")
+
+
 BLOCKS: dict[str, Callable[[str], str]] = {
     "results": results_table,
     "seeds": seeds_table,
@@ -574,6 +592,9 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "polarity": polarity_table,
     "guard": guard_table,
     "guard-words": guard_words,
+    "stream:DS1": stream_block("DS1"),
+    "stream:DS2": stream_block("DS2"),
+    "stream-benchmark": stream_benchmark_block,
     "times": times_table,
     "stages": stages_table,
     "cores": cores,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from arrhythmia.evaluate.scores import Scores
 from arrhythmia.files import whole_file
 from arrhythmia.labels import BEAT_CLASSES, GROUPINGS, SYMBOL_CLASS, grouping_numbers
 from arrhythmia.mitdb import DS2
-from arrhythmia.model_settings import model_digest
+from arrhythmia.model_settings import model_digest, read_settings
 from arrhythmia.r_peaks import reference_beats
 from arrhythmia.records import Record, read_record
 from arrhythmia.rhythm import IDIOVENTRICULAR, RUN, VT
@@ -58,55 +59,77 @@ def evaluate_stream(
         If the model was trained on DS2, or it or a record cannot be read.
     """
     refuse_known(folder, DS2)
-    classifier = Classifier.load(folder)
-    records = (read_record(name, data_dir) for name in DS2)
-    results = {"model": model_digest(folder), "DS2": score_records(classifier, records, tell)}
+    read_settings(folder)
+    results = {"model": model_digest(folder), "DS2": score_records(folder, DS2, data_dir, tell)}
     with whole_file(Path(folder) / FILE) as part:
         part.write_text(json.dumps(results) + "\n", encoding="utf-8")
     return results
 
 
 def score_records(
-    classifier: Classifier,
-    records: Iterable[Record],
+    folder: str | Path,
+    names: Sequence[str],
+    data_dir: str | Path | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> dict:
-    """Stream records, and read them as a whole.
+    """Stream records, and read them as a whole; on all cores.
 
     Parameters
     ----------
-    classifier : Classifier
-    records : iterable of Record
-        With reference annotation.
+    folder : str or Path
+        Folder of a saved model.
+    names : sequence of str
+        Records with reference annotation.
+    data_dir : str or Path, optional
+        Folder of the database.
     tell : callable
         Told how far it is.
 
     Returns
     -------
     dict
-        Name of each record to: each of `ARMS` (see `matched`), ``runs`` (see `count_runs`),
-        ``seconds``, and ``delays``: beats told after 0.1, 0.2 … seconds or less.
+        Name of each record to what `score_record` gives.
     """
+    from loky import cpu_count, get_reusable_executor
+
     results = {}
-    for record in records:
-        told = stream_record(classifier, record)
-        beats = [one for one in told if isinstance(one, StreamBeat)]
-        delays = np.ceil(np.array([beat.delay for beat in beats]) * 10 - 1e-6).astype(int)
-        whole = classifier.find_beats(record, source="detect")
-        results[record.name] = {
-            STREAMED: matched(
-                record,
-                np.array([beat.sample for beat in beats], dtype=int),
-                [BEAT_CLASSES.index(beat.beat_class) for beat in beats],
-            ),
-            DETECTED: matched(record, whole.sample, classifier.probabilities(whole).argmax(axis=1)),
-            REFERENCE: at_reference(classifier, record),
-            "runs": count_runs(record, told),
-            "seconds": record.seconds,
-            "delays": np.bincount(delays).tolist(),
-        }
-        tell(f"record {record.name}")
+    executor = get_reusable_executor(max_workers=min(cpu_count(), len(names)))
+    every = [str(folder)] * len(names), names, [data_dir] * len(names)
+    for name, result in zip(names, executor.map(score_record, *every), strict=True):
+        results[name] = result
+        tell(f"record {name}")
     return results
+
+
+def score_record(folder: str, name: str, data_dir: str | Path | None = None) -> dict:
+    """Stream one record, and read it as a whole.
+
+    Returns
+    -------
+    dict
+        Each of `ARMS` (see `matched`), ``runs`` (see `count_runs`), ``seconds``, and ``delays``:
+        how many beats were told within 0.0, 0.1, 0.2 … seconds, and not within 0.1 s less.
+    """
+    classifier, record = _loaded(folder), read_record(name, data_dir)
+    told = stream_record(classifier, record)
+    beats = [one for one in told if isinstance(one, StreamBeat)]
+    delays = np.ceil(np.array([beat.delay for beat in beats]) * 10 - 1e-6).astype(int)
+    called = [BEAT_CLASSES.index(beat.beat_class) for beat in beats]
+    whole = classifier.find_beats(record, source="detect")
+    called_whole = classifier.probabilities(whole).argmax(axis=1)
+    return {
+        STREAMED: matched(record, np.array([beat.sample for beat in beats], dtype=int), called),
+        DETECTED: matched(record, whole.sample, called_whole),
+        REFERENCE: at_reference(classifier, record),
+        "runs": count_runs(record, told),
+        "seconds": record.seconds,
+        "delays": np.bincount(delays).tolist(),
+    }
+
+
+@lru_cache(maxsize=1)
+def _loaded(folder: str) -> Classifier:
+    return Classifier.load(folder)
 
 
 def stream_record(classifier: Classifier, record: Record) -> tuple[StreamBeat | StreamEvent, ...]:

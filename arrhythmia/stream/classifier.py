@@ -24,7 +24,7 @@ from arrhythmia.stream.clock import Drift, lost_samples
 from arrhythmia.stream.front import HOP, WINDOW, Front
 from arrhythmia.stream.history import middle
 from arrhythmia.stream.judge import Judge
-from arrhythmia.stream.qrs import CONTEXT, OnlineDetector
+from arrhythmia.stream.qrs import CONTEXT, STEP, OnlineDetector
 
 DELAY_S: Final = 2.0
 """Seconds after its R peak in which a beat is told, whether the next has come or not."""
@@ -38,6 +38,9 @@ NEAR: Final = 20
 """Samples around what is read of a window that are read with it."""
 FLAT: Final = 0.05
 """A lead that moves by less than this part of its template beat does not show a beat."""
+
+
+VENTRICULAR: Final = [BEAT_CLASSES.index(c) for c in "VEF"]
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,8 @@ class StreamClassifier:
         self._drift = Drift(self.fs)
         self._samples, self._newest_s = 0, float("nan")
         self._read = -WINDOW  # place of the last beat that is known, in samples at `RATE`
+        self._places = np.zeros(0, dtype=int)  # of beats in the window
+        self._filtered: np.ndarray | None = None
         self._waiting: deque[Waiting] = deque()
         self._following = following
         late = self._front.late + HOP / RATE + MARK_S
@@ -163,6 +168,11 @@ class StreamClassifier:
             told += self._take(samples[start:stop])
         return tuple(told)
 
+    def end(self) -> tuple[StreamBeat | StreamEvent, ...]:
+        """Tell the beats that still wait, where nothing more will come."""
+        self._patience = 0
+        return tuple(self._advance())
+
     def _take_missing(self, count: int) -> Iterator[StreamBeat | StreamEvent]:
         """Samples that never came, a second at a time: memory does not grow with a gap."""
         size = max(round(self.fs), 1)
@@ -174,11 +184,20 @@ class StreamClassifier:
         self._samples += len(samples)
         self._front.add(samples)
         while self._front.next_block():
-            filtered = self._front.filtered()
-            found = self._detector.look(filtered)
-            places = found[self._whole(found)]
-            yield from self._advance(filtered, places)
-            yield from self._watch(filtered, places)
+            self._filtered = None
+            if self._front.samples % STEP:
+                self._places = self._places - HOP
+            else:
+                found = self._detector.look(self._window())
+                self._places = found[self._whole(found)]
+            yield from self._advance()
+            yield from self._watch()
+
+    def _window(self) -> np.ndarray:
+        """The newest signal, filtered once for each block, shape (leads, WINDOW)."""
+        if self._filtered is None:
+            self._filtered = self._front.filtered()
+        return self._filtered
 
     @property
     def seconds(self) -> float:
@@ -190,25 +209,27 @@ class StreamClassifier:
         """Time of the newest sample that was used, in seconds."""
         return self._front.samples / RATE + self._front.late
 
-    def _watch(self, filtered: np.ndarray, places: np.ndarray) -> Iterator[StreamEvent]:
+    def _watch(self) -> Iterator[StreamEvent]:
         """Events that the signal tells without a beat."""
         start = self._front.samples - WINDOW
-        sure = places[places <= WINDOW - CONTEXT]
+        sure = self._places[self._places <= WINDOW - CONTEXT]
         newest = max(start + int(sure[-1]) if len(sure) else 0, self._read)
         ago = (self._front.samples - newest) / RATE
         moves = ago >= PAUSE_S and moves_as_beats(
-            filtered[0], RATE, ago, CONTEXT, float(np.ptp(self._judge.history.template_beat[0]))
+            self._window()[0],
+            RATE,
+            ago,
+            CONTEXT,
+            float(np.ptp(self._judge.history.template_beat[0])),
         )
         yield from self._alarms.signal(
-            self._now, self._front.late + CONTEXT / RATE, newest / RATE,
+            self._now, self._front.late + (CONTEXT + HOP) / RATE, newest / RATE,
             self._front.still_s, moves,
         )  # fmt: skip
 
-    def _advance(
-        self, filtered: np.ndarray, places: np.ndarray
-    ) -> Iterator[StreamBeat | StreamEvent]:
+    def _advance(self) -> Iterator[StreamBeat | StreamEvent]:
         """Read the beats that are complete, and tell those that wait for nothing more."""
-        start = self._front.samples - WINDOW
+        start, places = self._front.samples - WINDOW, self._places
         while True:
             places = places[places + start >= self._read + round(REFRACTORY_S * RATE)]
             if not len(places):
@@ -217,7 +238,7 @@ class StreamClassifier:
             follows = len(places) > 1 and places[1] <= WINDOW - CONTEXT
             if ago < self._patience and (ago < self._complete or not (follows or self._following)):
                 break
-            self._read_beat(filtered, int(places[0]), int(places[1]) if follows else None)
+            self._read_beat(int(places[0]), int(places[1]) if follows else None)
             yield from self._tell()
         sure = places[places <= WINDOW - CONTEXT] + start
         if len(sure) and len(self._waiting) == 1:
@@ -244,7 +265,7 @@ class StreamClassifier:
                 clock=self._drift.clock(sample),
             )
             yield beat
-            ventricular = beat.beat_class in ("V", "E")
+            ventricular = float(probabilities[VENTRICULAR].sum())
             yield from self._alarms.beat(beat.time, ventricular, np.isnan(beat.rr_pre), self._now)
 
     def _whole(self, found: np.ndarray) -> np.ndarray:
@@ -256,8 +277,9 @@ class StreamClassifier:
         return np.array([valid[:, max(p - reach, 0) : p + reach + 1].all(axis=1).any()
                          for p in found], dtype=bool)  # fmt: skip
 
-    def _read_beat(self, filtered: np.ndarray, place: int, next_place: int | None) -> None:
+    def _read_beat(self, place: int, next_place: int | None) -> None:
         """Put a beat among those that are known."""
+        filtered = self._window()
         history, fs = self._judge.history, self._beats.fs
         start = self._front.samples - WINDOW
         marks = [m for m in (self._read - start, place, next_place) if m is not None and m >= 0]

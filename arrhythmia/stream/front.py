@@ -114,9 +114,13 @@ class Front:
         around = np.arange(-self._reach, self._reach + 1)
         seen = self._raw[bases[:, None] + around]
         block = np.einsum("mtl,mt->lm", seen, self._taps[phases])
-        near = np.arange(-self._near, self._near + 1)
-        _push(self.valid, self._known[bases[:, None] + near].all(axis=1).T)
-        self._note_gaps(self.valid[:, -HOP:])
+        if self._known.all():
+            _push(self.valid, True)
+            self._missing = 0
+        else:
+            near = np.arange(-self._near, self._near + 1)
+            _push(self.valid, self._known[bases[:, None] + near].all(axis=1).T)
+            self._note_gaps(self.valid[:, -HOP:])
         part = self._raw[max(bases[0] - 1, 0) : bases[-1] + 1]
         self.still_s = np.where(np.ptp(part, axis=0) == 0, self.still_s + self._hop_s, 0.0)
         once, self._state = sosfilt(self._sections, block, zi=self._state)
@@ -130,9 +134,6 @@ class Front:
         return True
 
     def _note_gaps(self, valid: np.ndarray) -> None:
-        if valid.any(axis=0).all():
-            self._missing = 0
-            return
         for offset, there in enumerate(valid.any(axis=0)):
             self._missing = 0 if there else self._missing + 1
             sample = self.samples + offset
@@ -155,10 +156,9 @@ class Front:
         return twice[:, PAD:][:, ::-1]
 
 
-def _push(ring: np.ndarray, new: np.ndarray) -> None:
-    count = new.shape[1]
-    ring[:, :-count] = ring[:, count:]
-    ring[:, -count:] = new
+def _push(ring: np.ndarray, new: np.ndarray | bool) -> None:
+    ring[:, :-HOP] = ring[:, HOP:]
+    ring[:, -HOP:] = new
 
 
 def _phases(up: int, down: int) -> np.ndarray:

@@ -25,6 +25,8 @@ from arrhythmia.detector import (
 )
 from arrhythmia.stream.front import HOP, WINDOW
 
+STEP: Final = 2 * HOP
+"""Samples that are read at a time."""
 AFTER: Final = 60
 """Samples after it from which on it is not judged again."""
 CONTEXT: Final = 10
@@ -45,8 +47,8 @@ class OnlineDetector:
         weights = shipped_weights()
         self._kernels = [k.reshape(-1, k.shape[2]) for k in weights.kernels]
         self._biases = weights.biases
-        self._before = [
-            np.zeros((leads, step * (KERNEL // 2), kernel.shape[1]), np.float32)
+        self._padded = [  # what goes into each layer, and what was before it
+            np.zeros((leads, AFTER + STEP + step * (KERNEL - 1), kernel.shape[1]), np.float32)
             for step, kernel in zip(DILATIONS, weights.kernels, strict=True)
         ]
         self._probability = np.zeros(WINDOW, np.float32)
@@ -57,7 +59,7 @@ class OnlineDetector:
         self._usual = np.ones(leads)
 
     def look(self, filtered: np.ndarray) -> np.ndarray:
-        """Read the newest `HOP` samples of a window, and those before them once more.
+        """Read the newest `STEP` samples of a window, and those before them once more.
 
         Parameters
         ----------
@@ -69,19 +71,19 @@ class OnlineDetector:
             Places of the beats in the window, also of those that may not stay.
         """
         amplitude = self._amplitude(filtered)
-        part = filtered[:, -(AFTER + HOP) :] / amplitude
+        part = filtered[:, -(AFTER + STEP) :] / amplitude
         said = self._convolve(np.clip(part, -LARGEST, LARGEST).astype(np.float32))
         shares = np.exp(said[..., 1] - said[..., 1].max(axis=0))
         joined = expit((said[..., 0] * shares).sum(axis=0) / shares.sum(axis=0))
-        self._probability[:-HOP] = self._probability[HOP:]
-        self._probability[-(AFTER + HOP) :] = joined
+        self._probability[:-STEP] = self._probability[STEP:]
+        self._probability[-(AFTER + STEP) :] = joined
         return beats_in(self._probability)
 
     def _amplitude(self, filtered: np.ndarray) -> np.ndarray:
         """As `arrhythmia.detector.scaled`, from what has been, shape (leads, 1)."""
-        ended = np.abs(filtered[:, -(AFTER + HOP) : -AFTER]).max(axis=1)
+        ended = np.abs(filtered[:, -(AFTER + STEP) : -AFTER]).max(axis=1)
         self._greatest = np.maximum(self._greatest, ended)
-        self._inside += HOP
+        self._inside += STEP
         if self._inside >= SCALE_S * RATE:
             self._blocks[self._count % USUAL_BLOCKS] = self._greatest
             self._count += 1
@@ -101,15 +103,13 @@ class OnlineDetector:
         leads, samples, _ = values.shape
         last = len(self._kernels) - 1
         for layer, (kernel, bias) in enumerate(zip(self._kernels, self._biases, strict=True)):
-            step, channels = DILATIONS[layer], values.shape[2]
+            step, padded = DILATIONS[layer], self._padded[layer]
             edge = step * (KERNEL // 2)
-            padded = np.zeros((leads, samples + 2 * edge, channels), np.float32)
-            padded[:, :edge] = self._before[layer]
             padded[:, edge : edge + samples] = values
-            self._before[layer] = padded[:, HOP : HOP + edge].copy()
             taps = [padded[:, tap * step : tap * step + samples] for tap in range(KERNEL)]
-            result = np.concatenate(taps, axis=2).reshape(-1, KERNEL * channels) @ kernel
+            result = np.concatenate(taps, axis=2).reshape(leads * samples, -1) @ kernel
             result += bias
+            padded[:, :edge] = padded[:, STEP : STEP + edge].copy()  # is before the next samples
             if layer < last:
                 np.maximum(result, 0, out=result)
             values = result.reshape(leads, samples, -1)

@@ -15,12 +15,15 @@ from arrhythmia.stream.alarms import (
     StreamEvent,
 )
 
+CHANCES = {"V": 0.9, "v": 0.1, "N": 0.001}
+"""That a beat is ventricular."""
+
 
 def after_beats(symbols: str, rr: float, gap_before: int = -1) -> list[StreamEvent]:
     """What is told of beats at one rate."""
     alarms, told = Alarms(["II"]), []
     for i, symbol in enumerate(symbols):
-        told += alarms.beat(i * rr, symbol == "V", i == gap_before, i * rr + 1)
+        told += alarms.beat(i * rr, CHANCES[symbol], i == gap_before, i * rr + 1)
     return told
 
 
@@ -40,9 +43,22 @@ def test_three_ventricular_beats_are_a_run(rr: float, kind: str) -> None:
     assert ends.end_s == pytest.approx(5 * rr)
 
 
-@pytest.mark.parametrize("symbols", ["NVVNVVN", "NVNVNVNV", "NNNN"])
+@pytest.mark.parametrize("symbols", ["NVVNVVN", "NVNVNVNV", "NNNN", "NvvvvN", "NVvvN"])
 def test_fewer_are_none(symbols: str) -> None:
     assert after_beats(symbols, 0.6) == []
+
+
+@pytest.mark.parametrize("symbols", ["NNVvVNN", "NNvVVNN", "NNVVvNN"])
+def test_one_of_three_may_be_unsure(symbols: str) -> None:
+    assert kinds(after_beats(symbols, 0.5)) == [(VT, "begins"), (VT, "ends")]
+
+
+def test_a_beat_after_the_pause_of_a_couplet_makes_no_run() -> None:
+    alarms, told, now = Alarms(["II"]), [], 0.0
+    for rr, symbol in [(0.8, "N")] * 9 + [(0.5, "V"), (0.5, "V"), (1.2, "v"), (0.8, "N")]:
+        now += rr
+        told += alarms.beat(now, CHANCES[symbol], False, now + 1)
+    assert told == []
 
 
 def test_a_run_does_not_go_over_a_gap() -> None:
@@ -56,7 +72,7 @@ def test_tachycardia_begins_and_ends_once() -> None:
     alarms, told, now = Alarms(["II"]), [], 0.0
     for rr in [0.7] * 12 + [0.4] * 12 + [0.7] * 12:
         now += rr
-        told += alarms.beat(now, False, False, now)
+        told += alarms.beat(now, 0.0, False, now)
     assert kinds(told) == [(TACHYCARDIA, "begins"), (TACHYCARDIA, "ends")]
     assert told[0].told_s < 12 * 0.7 + 10 * 0.4
 

@@ -20,7 +20,7 @@ from arrhythmia.stream.classifier import DELAY_S
 Play = Callable[..., tuple]
 
 
-@pytest.mark.parametrize("size", [1, 7, 1000, 100_000])
+@pytest.mark.parametrize("size", [1, 7, 100_000])
 def test_it_does_not_matter_how_much_comes_at_a_time(play: Play, record: Record, size: int) -> None:
     signals = signals_of(record)[: round(20 * record.fs)]
     assert list(map(repr, play(record, signals, size))) == list(map(repr, play(record, signals)))
@@ -44,8 +44,7 @@ def test_beats_are_those_of_the_recording_read_as_a_whole(
     assert {one.beat_class for one in told} >= {"N", "V"}
 
 
-@pytest.mark.parametrize("fs", [128.0, 250.0, 257.0, 360.0, 1000.0])
-@pytest.mark.parametrize("following", [0, 1])
+@pytest.mark.parametrize(("fs", "following"), [(128.0, 1), (257.0, 0), (360.0, 1), (1000.0, 1)])
 def test_a_beat_is_told_once_in_order_and_in_time(
     classifier: Classifier, record: Record, fs: float, following: int
 ) -> None:
@@ -78,8 +77,9 @@ def test_a_beat_of_a_slow_heart_is_told_before_the_next(
     assert max(beat.delay for beat in told) <= DELAY_S
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow(classifier: Classifier, record: Record) -> None:
-    signals = np.tile(signals_of(record)[: round(100 * record.fs)], (1, 1))
+    signals = signals_of(record)[: round(100 * record.fs)]
     stream = StreamClassifier(record.fs, record.ecg_leads, classifier)
 
     def size() -> int:
@@ -89,12 +89,12 @@ def test_memory_does_not_grow(classifier: Classifier, record: Record) -> None:
         return len(pickle.dumps((state, parts)))
 
     sizes = []
-    for _ in range(9):
+    for _ in range(8):
         for first in range(0, len(signals), 180):
             stream.push(signals[first : first + 180])
         sizes.append(size())
-    assert stream._judge.history.total > 900
-    assert max(sizes[6:]) < 1.01 * sizes[3]
+    assert stream._judge.history.total > 800
+    assert max(sizes[6:]) < 1.01 * sizes[4]
 
 
 def test_a_gap_is_told_and_hides_nothing_after_it(play: Play, record: Record) -> None:
@@ -146,6 +146,17 @@ def test_what_cannot_be_used_is_told_in_a_line(classifier: Classifier) -> None:
     assert "(5,)" in error_line(lambda: stream.push(np.zeros((5, 2)), np.zeros(4)))
     assert "80 Hz" in error_line(lambda: StreamClassifier(50, ["II"], classifier))
     assert "lead" in error_line(lambda: StreamClassifier(250, [], classifier))
+
+
+def test_at_the_end_all_beats_are_told(record: Record, classifier: Classifier) -> None:
+    stream = StreamClassifier(record.fs, record.ecg_leads, classifier)
+    told = beats_of(stream.push(signals_of(record)))
+    last = beats_of(stream.end())
+    assert 1 <= len(last) <= 3
+    assert stream.end() == ()
+    times = [beat.time for beat in (*told, *last)]
+    assert np.all(np.diff(times) > 0.2)
+    assert record.seconds - times[-1] < 1.2
 
 
 def test_nothing_comes_of_nothing(classifier: Classifier) -> None:

@@ -31,7 +31,7 @@ def test_all_but_the_newest_second_is_as_in_the_whole_recording(fs: float) -> No
             apart.append(np.abs(front.filtered()[0] - whole[start : front.samples]))
     worst = np.max(apart, axis=0)
     assert worst[: WINDOW - 200].max() < 0.03
-    assert worst[WINDOW - 200 : WINDOW - 60].max() < 0.08
+    assert worst[WINDOW - 200 : WINDOW - 60].max() < 0.12
 
 
 def test_it_waits_no_longer_than_it_says() -> None:
