@@ -48,8 +48,7 @@ class Settings:
         """A record with other units and with leads turned over."""
         if self.units is not None:
             record = replace(record, units=(self.units,) * len(record.units))
-        signs = [-1.0 if name in self.inverted else 1.0 for name in record.leads]
-        return replace(record, signals=record.signals * signs) if self.inverted else record
+        return record.inverted(self.inverted)
 
 
 @dataclass(frozen=True)
