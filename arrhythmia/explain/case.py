@@ -17,9 +17,12 @@ from arrhythmia.explain.reasons import Reasons
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.predictions import SET_CLASSES, Assessment
 from arrhythmia.records import Lead, Record
-from arrhythmia.signals import BeatSettings, filtered_lead
+from arrhythmia.signals import BeatSettings, filtered_lead, filtered_part
 from arrhythmia.templates import FEWEST_BEATS, Template
 from arrhythmia.trust.events import known_rr
+
+DRAWN_S = 31.0
+"""Seconds to each side of a beat that may be drawn."""
 
 
 @dataclass(frozen=True)
@@ -193,8 +196,18 @@ class Case:
 
     @cached_property
     def filtered(self) -> np.ndarray:
-        """The lead as it is drawn: filtered, at its own rate, in `units`, shape (samples,)."""
-        return filtered_lead(self.lead, self.settings) * (self.lead.millivolts or 1.0)
+        """The lead as it is drawn: filtered, at its own rate, in `units`, shape (samples,).
+
+        NaN farther than `DRAWN_S` from the beat where that can be: a day takes seconds to filter.
+        """
+        near = (self.seconds - DRAWN_S, self.seconds + DRAWN_S)
+        times, part = filtered_part(self.record, self.lead.name, self.settings, *near)
+        if not np.isfinite(part).all():  # flat there, or mostly invalid
+            return filtered_lead(self.lead, self.settings) * (self.lead.millivolts or 1.0)
+        values = np.full(len(self.record), np.nan)
+        first = round(float(times[0]) * self.record.fs)
+        values[first : first + len(part)] = part
+        return values
 
     @cached_property
     def other_lead(self) -> tuple[str, str, np.ndarray] | None:
