@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     _add_download(commands)
     _add_train(commands)
+    _add_weigh(commands)
     _add_evaluate(commands)
     _add_calibrate(commands)
     add_record_commands(commands)
@@ -122,6 +123,44 @@ def train(options: argparse.Namespace) -> None:
     print(f"saved in '{folder}'; next: {PROG} evaluate --model {folder}")
 
 
+def _add_weigh(commands: argparse._SubParsersAction) -> None:
+    text = "fit on DS1 what rhythm and fusion count beside the network, into the model's settings"
+    parser = add_command(commands, "weigh", text)
+    add_data_dir(parser)
+    add_model(parser)
+    parser.add_argument(
+        "--like", metavar="DIR", help="take it from another model, for one without folds"
+    )
+    parser.set_defaults(command=weigh)
+
+
+def weigh(options: argparse.Namespace) -> None:
+    """Fit the second stage of a model and of its folds, and save it in their settings."""
+    from arrhythmia.model_settings import read_settings
+
+    model = Path(options.model)
+    read_settings(model)
+    if options.like is not None:
+        stage = read_settings(options.like).second_stage
+        if stage is None:
+            raise InputError(
+                f"'{options.like}' has no second stage: run '{PROG} weigh --model {options.like}' "
+                "first"
+            )
+        fitted = {model: stage}
+    else:
+        require_database(options.data_dir)
+        from arrhythmia.train.second_stage import fit_second_stage
+
+        fitted = fit_second_stage(model, options.data_dir)
+    from arrhythmia.train.second_stage import save_second_stage
+
+    for folder, stage in fitted.items():
+        save_second_stage(folder, stage)
+        print(f"{folder}: log-odds of S for each tenth that a beat is early {stage.early:g}")
+    print(f"next: {PROG} evaluate --folds --model {model}")
+
+
 def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser = add_command(commands, "evaluate", "scores on DS2, patients the network never saw")
     add_data_dir(parser)
@@ -132,6 +171,11 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
         help="record-wise cross-validation on DS1 instead, with the settings of the model: trains "
         "it once for each fold (DS2 is not used)",
     )
+    parser.add_argument(
+        "--stream", action="store_true",
+        help="stream DS2 instead, beside each record read as a whole (the network is the same: no "
+        "row is added to the ledger)",
+    )  # fmt: skip
     parser.set_defaults(command=evaluate)
 
 
@@ -141,6 +185,9 @@ def evaluate(options: argparse.Namespace) -> None:
 
     settings = read_settings(options.model)
     require_database(options.data_dir)
+    if options.stream:
+        _evaluate_stream(options)
+        return
     if options.folds:
         from arrhythmia.evaluate.report import write_results
         from arrhythmia.evaluate.rhythm import score_rhythm
@@ -164,6 +211,18 @@ def evaluate(options: argparse.Namespace) -> None:
         if ledger is not None:
             print(f"first run of this model on DS2: a row was added to '{ledger}'")
     _print_scores(title, figures, Path(options.model), on_ds2=not options.folds)
+
+
+def _evaluate_stream(options: argparse.Namespace) -> None:
+    from arrhythmia.evaluate.stream import FILE, evaluate_stream, format_stream
+
+    if options.folds:
+        raise InputError("give --folds or --stream, not both; '-m studies stream' has the folds")
+    results = evaluate_stream(
+        options.model, options.data_dir, lambda text: print(text, file=sys.stderr, flush=True)
+    )
+    print(f"DS2, streamed and as a whole\n\n{format_stream(results['DS2'])}\n")
+    print(f"stored in '{Path(options.model) / FILE}'")
 
 
 def _print_scores(title: str, figures: dict, model: Path, on_ds2: bool) -> None:

@@ -18,6 +18,7 @@ from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.leads import join_leads, lead_shares
 from arrhythmia.model_settings import ModelSettings, check_archive, read_settings
 from arrhythmia.records import Record
+from arrhythmia.second_stage import with_second_stage
 from arrhythmia.sequences import CHANNELS, RR_INPUTS, Inputs, covering_runs, network_inputs
 from arrhythmia.templates import FEWEST_BEATS, find_templates, with_templates
 
@@ -221,7 +222,7 @@ class Classifier:
         return self._halves
 
     def decide(self, beats: Beats, wanted: np.ndarray | None = None) -> Decision:
-        """Classify the beats of a record: in each lead, in all leads, and with their templates.
+        """Classify the beats of a record: in each lead, in all, with their templates and rhythm.
 
         Parameters
         ----------
@@ -230,7 +231,8 @@ class Classifier:
         wanted : ndarray of int, optional
             Only these beats need be known, which saves time where each is judged by itself.
         """
-        settings, templates = self.settings.templates, None
+        settings, stage = self.settings.templates, self.settings.second_stage
+        templates = before = None
         together = settings is not None and len(beats) >= FEWEST_BEATS
         wanted = None if together else wanted
         by_lead = np.stack([self.network_probabilities(lead, wanted) for lead in beats.in_leads])
@@ -239,7 +241,10 @@ class Classifier:
         if together:
             templates = find_templates(beats, settings).split(by_itself)
             probabilities = with_templates(by_itself, templates, settings)
-        return Decision(probabilities, by_itself, templates, by_lead, shares)
+            if stage is not None:
+                before = probabilities
+                probabilities = with_second_stage(before, templates, stage, self.settings.beats)
+        return Decision(probabilities, by_itself, templates, by_lead, shares, before)
 
     def probabilities(self, beats: Beats, wanted: np.ndarray | None = None) -> np.ndarray:
         """Probability of every class for every beat, as `decide` gives them.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.leads import LeadShares
 from arrhythmia.templates import Templates
 
@@ -26,6 +27,8 @@ class Decision:
         What the network says of each beat and its neighbours in each lead.
     shares : LeadShares
         How much each lead counts.
+    before : ndarray of float, shape (beats, 5), optional
+        What leads and templates say without the second stage; None where there is none.
     """
 
     probabilities: np.ndarray
@@ -33,6 +36,17 @@ class Decision:
     templates: Templates | None
     by_lead: np.ndarray
     shares: LeadShares
+    before: np.ndarray | None = None
+
+    def leads_that_count(self, beat: int) -> np.ndarray:
+        """Places of the leads whose QRS counts at least half of what it would among equals."""
+        shares = self.shares.qrs[:, beat]
+        return np.flatnonzero(shares >= 0.5 / len(shares))
+
+    def lead_that_says_most(self, beat: int, name: str) -> int:
+        """The lead that counts in which a class is likeliest for a beat; the first of equals."""
+        count = self.leads_that_count(beat)
+        return int(count[self.by_lead[count, beat, BEAT_CLASSES.index(name)].argmax()])
 
 
 def only(probabilities: np.ndarray, wanted: np.ndarray | None) -> np.ndarray:

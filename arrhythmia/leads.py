@@ -144,19 +144,6 @@ def join_leads(by_lead: np.ndarray, shares: LeadShares) -> np.ndarray:
     return joined
 
 
-def lead_that_says_most(by_lead: np.ndarray, beat: int, name: str) -> int:
-    """The lead in which a class is most likely for a beat; the first of several alike.
-
-    Parameters
-    ----------
-    by_lead : ndarray of float, shape (leads, beats, 5)
-    beat : int
-    name : str
-        One of `arrhythmia.labels.BEAT_CLASSES`.
-    """
-    return int(by_lead[:, beat, BEAT_CLASSES.index(name)].argmax())
-
-
 def log_odds(
     probabilities: np.ndarray, classes: tuple[int, ...], against: tuple[int, ...]
 ) -> np.ndarray:

@@ -101,9 +101,10 @@ def find_record(name: str | Path, data_dir: str | Path | None = None) -> Path:
         given = given.with_suffix("")
     folder = find_data_dir(data_dir)
     places = [given]
+    if given.parent in (Path(), DEFAULT_FOLDER):
+        places.append(folder / given.name)
     if given.parent == Path() and given.name in SVDB:
         folder = find_svdb_dir()
-    if given.parent in (Path(), DEFAULT_FOLDER):
         places.append(folder / given.name)
     for place in places:
         if place.with_name(f"{place.name}.hea").is_file():

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from arrhythmia.errors import InputError
 from arrhythmia.files import read_json
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.second_stage import SecondStage
 from arrhythmia.sequences import RR_INPUTS
 from arrhythmia.signals import BeatSettings
 from arrhythmia.templates import TemplateSettings
@@ -58,6 +59,8 @@ class ModelSettings:
         All settings of the network and of its training, as a record of what was done.
     templates : TemplateSettings, optional
         How beats are judged together; None where each is judged by itself.
+    second_stage : SecondStage, optional
+        What rhythm and fusion count after that; None where they are not asked.
     versions : dict
         Library versions at the time of training.
     """
@@ -67,6 +70,7 @@ class ModelSettings:
     seed: int
     training: dict = field(default_factory=dict)
     templates: TemplateSettings | None = None
+    second_stage: SecondStage | None = None
     versions: dict = field(default_factory=lambda: {n: version(n) for n in LIBRARIES})
 
     def to_json(self) -> str:
@@ -106,6 +110,7 @@ def read_settings(folder: str | Path) -> ModelSettings:
             seed=facts["seed"],
             training=facts["training"],
             templates=TemplateSettings(**facts["templates"]) if "templates" in facts else None,
+            second_stage=SecondStage(**facts["second_stage"]) if "second_stage" in facts else None,
             versions=facts["versions"],
         )
         _check(settings)
@@ -141,6 +146,11 @@ def _check(settings: ModelSettings) -> None:
             "count": (templates.count, int, 1, 1000),
             "timing": (templates.timing, (int, float), 0, 1000),
             "share": (templates.share, (int, float), 0, 1),
+        }
+    if settings.second_stage is not None:
+        ranges |= {
+            "early": (settings.second_stage.early, (int, float), 0, 10),
+            "fusion": (settings.second_stage.fusion, (int, float), 0, 1),
         }
     for name, (value, kind, least, most) in ranges.items():
         if isinstance(value, bool) or not isinstance(value, kind) or not least <= value <= most:

@@ -106,7 +106,7 @@ def find_origin(
         return Origin(typical, float(of_typical), is_typical=True)
     likely = np.flatnonzero(chances >= LIKELY * chances.max())
     best = likely[np.argmax(mass[likely])]
-    of_its_shape = np.isin(number, likely[alike[best, likely]])
+    of_its_shape = np.isin(number, [best, *likely[alike[best, likely]]])  # a flat line is like none
     median = np.median(segments[of_its_shape], axis=0)
     return Origin(median, float(chances[best]), is_typical=False)
 

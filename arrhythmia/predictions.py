@@ -76,7 +76,7 @@ def record_table(
     pandas.DataFrame
         ``sample``, ``time`` (seconds), ``symbol`` where there is a reference annotation, ``class``,
         ``p_N`` … ``p_F``; with an assessment the columns of `confidence_columns`; ``rr_pre`` and
-        ``rr_post`` (seconds).
+        ``rr_post`` (seconds from R peak to R peak; NaN where there is none).
     """
     table = pd.DataFrame({"sample": beats.sample, "time": beats.sample / fs})
     if beats.annotated:
@@ -85,7 +85,8 @@ def record_table(
     table[list(PROBABILITY_COLUMNS)] = probabilities
     if assessment is not None:
         table = pd.concat([table, confidence_columns(assessment)], axis=1)
-    return table.assign(rr_pre=beats.rr_pre, rr_post=beats.rr_post)
+    rr = np.diff(table["time"], prepend=np.nan)
+    return table.assign(rr_pre=rr, rr_post=np.append(rr[1:], [np.nan] * min(len(rr), 1)))
 
 
 def scored_table(

@@ -148,9 +148,14 @@ def rr_ratios(
     ratios = (
         rr_pre / mean_rr, rr_post / mean_rr, rr_pre / around, rr_post / around, rr_pre / before,
         rr_pre, 20 * irregular + 0.2, np.exp(np.clip(lateness, -9, 9)),
-        3 * p_wave_similarity + 0.22,
+        p_wave_ratio(p_wave_similarity),
     )  # fmt: skip
     return np.stack(ratios, axis=1)
+
+
+def p_wave_ratio(p_wave_similarity: np.ndarray) -> np.ndarray:
+    """What stands for the P-wave similarity among `rr_ratios`."""
+    return 3 * p_wave_similarity + 0.22
 
 
 def limited_logarithms(ratios: np.ndarray) -> np.ndarray:

@@ -7,15 +7,16 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from arrhythmia.cli import Parser, add_command, add_model, add_recording, hints_of
 from arrhythmia.errors import InputError
 
 if TYPE_CHECKING:
-    from arrhythmia.stream import StreamClassifier
-    from arrhythmia.stream.rows import RowReader
+    from arrhythmia.stream import StreamBeat, StreamClassifier, StreamEvent
 
 CHUNK_S: Final = 0.1
 """Seconds of a file that are played at a time."""
@@ -62,10 +63,8 @@ def stream(options: argparse.Namespace) -> None:
     columns = _columns(options)
     if options.listen is not None:
         _listen(options, columns)
-        return
-    from arrhythmia.stream.rows import RowReader
-
-    _read(options, columns, RowReader(columns))
+    else:
+        _read(options, columns)
 
 
 def _columns(options: argparse.Namespace) -> tuple[str, ...]:
@@ -81,8 +80,6 @@ def _columns(options: argparse.Namespace) -> tuple[str, ...]:
 
 def _play(options: argparse.Namespace) -> None:
     """Play a file at the speed wanted."""
-    import numpy as np
-
     from arrhythmia.records import read_record
     from arrhythmia.which_model import choose_model
 
@@ -103,7 +100,7 @@ def _play(options: argparse.Namespace) -> None:
         if options.speed:
             due = began + min(first + size, len(signals)) / record.fs / options.speed
             time.sleep(max(due - time.monotonic(), 0))
-        _write(classifier, signals[first : first + size])
+        _write(classifier.push(signals[first : first + size]))
 
 
 def _classifier(fs: float, leads: tuple[str, ...], model: object) -> StreamClassifier:
@@ -112,38 +109,75 @@ def _classifier(fs: float, leads: tuple[str, ...], model: object) -> StreamClass
     return StreamClassifier(fs, leads, model)
 
 
-def _of_rows(options: argparse.Namespace, columns: tuple[str, ...]) -> StreamClassifier:
-    from arrhythmia.which_model import choose_model
-
-    model, _ = choose_model("-", options.data_dir, options.model)
-    return _classifier(options.fs, columns, model)
-
-
-def _write(classifier: StreamClassifier, samples: object) -> None:
+def _write(told: Iterable[StreamBeat | StreamEvent]) -> None:
     from arrhythmia.stream.rows import as_line
 
-    for told in classifier.push(samples):
-        print(as_line(told), flush=True)
+    for one in told:
+        print(as_line(one), flush=True)
 
 
-def _read(options: argparse.Namespace, columns: tuple[str, ...], rows: RowReader) -> None:
+class _Rows:
+    """A stream of rows: what comes is classified, and told.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+    columns : tuple of str
+        Names of the leads; one may be ``time``.
+    lenient : bool
+        See `arrhythmia.stream.rows.RowReader`.
+    """
+
+    def __init__(
+        self, options: argparse.Namespace, columns: tuple[str, ...], lenient: bool = False
+    ) -> None:
+        from arrhythmia.stream.rows import TIME, RowReader
+        from arrhythmia.which_model import choose_model
+
+        leads = tuple(name for name in columns if name != TIME)
+        model, _ = choose_model("-", options.data_dir, options.model)
+        self._classifier = _classifier(options.fs, leads, model)
+        self._rows = RowReader(columns, lenient)
+        self._time = columns.index(TIME) if TIME in columns else None
+        self._bad = 0
+
+    @property
+    def seconds(self) -> float:
+        """How much came so far."""
+        return self._classifier.seconds
+
+    def take(self, content: bytes, at_end: bool = False) -> None:
+        """Take bytes of rows."""
+        from arrhythmia.stream import StreamEvent
+        from arrhythmia.stream.alarms import BAD_ROWS
+
+        table = self._rows.feed(content, at_end)
+        if self._time is None:
+            _write(self._classifier.push(table))
+        else:
+            seconds = table[:, self._time]
+            _write(self._classifier.push(np.delete(table, self._time, axis=1), seconds))
+        if self._rows.bad > self._bad:
+            now, what = self.seconds, f"{self._rows.bad - self._bad} rows, taken as missing"
+            _write([StreamEvent(BAD_ROWS, "ends", now, now, now, what=what)])
+            self._bad = self._rows.bad
+
+
+def _read(options: argparse.Namespace, columns: tuple[str, ...]) -> None:
     """Take rows from standard input until its end."""
-    classifier = _of_rows(options, columns)
+    rows = _Rows(options, columns)
     if sys.stdin is None:
         raise InputError("standard input is closed: give rows of numbers, or a file")
-    source = sys.stdin.fileno()
-    while content := os.read(source, READ):
-        _write(classifier, rows.feed(content))
-    _write(classifier, rows.feed(b"", at_end=True))
+    while content := os.read(sys.stdin.fileno(), READ):
+        rows.take(content)
+    rows.take(b"", at_end=True)
 
 
 def _listen(options: argparse.Namespace, columns: tuple[str, ...]) -> None:
     """Take rows from one sender after the other, until stopped."""
-    from arrhythmia.stream.rows import RowReader
-
     if not 0 <= options.listen <= 65_535:
         raise InputError(f"--listen must be a port from 0 to 65535, got {options.listen}")
-    _of_rows(options, columns)  # says now what is wrong with the model
+    _Rows(options, columns)  # says now what is wrong with the model
     with socket.create_server((options.host, options.listen)) as server:
         host, port = server.getsockname()[:2]
         print(f"listening at {host}, port {port}", file=sys.stderr, flush=True)
@@ -151,22 +185,40 @@ def _listen(options: argparse.Namespace, columns: tuple[str, ...]) -> None:
             connection, (sender, *_) = server.accept()
             print(f"{sender} sends", file=sys.stderr, flush=True)
             with connection:
-                classifier = _of_rows(options, columns)
-                rows = RowReader(columns, lenient=True)
-                for content in _received(connection):
-                    _write(classifier, rows.feed(content))
+                try:
+                    _serve(connection, _Rows(options, columns, lenient=True), options.fs)
+                except InputError as error:  # one sender's rows: the next may be better
+                    print(f"{sender}: {error}", file=sys.stderr, flush=True)
+            print(f"{sender} has ended", file=sys.stderr, flush=True)
 
 
-def _received(connection: socket.socket) -> Iterator[bytes]:
-    """What comes, until the sender ends it."""
+def _serve(connection: socket.socket, rows: _Rows, fs: float) -> None:
+    """Take rows until the sender ends; tell when nothing comes, or at another rate."""
+    from arrhythmia.stream import StreamEvent
+    from arrhythmia.stream.alarms import NO_SIGNAL
+    from arrhythmia.stream.clock import Drift
+
     connection.settimeout(SILENT_S)
+    drift, silent_since, nan = Drift(fs), None, float("nan")
+    what = "the sender sends nothing"
     while True:
         try:
             content = connection.recv(READ)
         except TimeoutError:
+            if silent_since is None:
+                silent_since = rows.seconds
+                begins = StreamEvent(
+                    NO_SIGNAL, "begins", silent_since, nan, silent_since, what=what
+                )
+                _write([begins])
             continue
         except OSError:
             return
+        if silent_since is not None:
+            now = rows.seconds
+            _write([StreamEvent(NO_SIGNAL, "ends", silent_since, now, now, what=what)])
+            silent_since = None
         if not content:
             return
-        yield content
+        rows.take(content)
+        _write(drift.mark(round(rows.seconds * fs), time.monotonic()))

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import arrhythmia.stopping  # noqa: F401 (first: Ctrl-C is quiet from now on)
@@ -29,12 +30,23 @@ QUESTIONS = {name: study.question for name, study in STUDIES.items()} | {
     "delineation": "how far are P, QRS and T from an expert's marks?",
     "leads": "what does each lead bring, and how should they be put together?",
     "templates": "what do templates and rhythm bring, and a reader who names templates?",
+    "second-stage": "what do the dominant rhythm and the shapes of fusion beats bring?",
     "pieces": "how many ventricular beats are found in short recordings?",
+    "stream": "what does it cost to classify beats as they come?",
     "causes": "what stands behind the errors on DS2?",
     "guard": "do the commands hold against mutated inputs and kills at random moments?",
     "benchmark": "how long do the promised things take on this machine?",
 }
 """Name of each study to its question."""
+OF_MODEL = {
+    "leads": ("whole_records", "run_whole_records", "format_leads"),
+    "templates": ("whole_records", "run_whole_records", "format_templates"),
+    "second-stage": ("second_stage", "run_second_stage", "format_second_stage"),
+    "pieces": ("pieces", "run_pieces", "format_pieces"),
+    "wording": ("wording", "run_wording", "format_wording"),
+    "stream": ("stream", "run_stream", "format_parts"),
+}
+"""Studies of a model that was trained on DS1: module, what measures, what prints."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,16 +69,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     _study(studies, "delineation", delineation, again=True)
     _study(studies, "detectors", detectors, again=True)
     _study(studies, "polarity", polarity, again=True)
-    for name, command in (("leads", leads), ("templates", templates), ("pieces", pieces),
-                          ("wording", wording)):  # fmt: skip
-        options = _study(studies, name, command, again=True)
+    for name in OF_MODEL:
+        options = _study(studies, name, of_model, again=True)
+        options.set_defaults(study=name)
         add_model(options)
     options = _study(studies, "causes", causes)
     add_model(options)
     options = _study(studies, "guard", guard)
     options.add_argument("--seed", type=int, metavar="N", help="run it (default: show the stored)")
-    options.add_argument("--count", type=int, default=500, help="mutated inputs (default: 500)")
-    options.add_argument("--times", type=int, default=5, help="kills with each signal (default: 5)")
+    options.add_argument("--count", type=int, default=2000, help="inputs a seed (default: 2000)")
+    options.add_argument("--times", type=int, default=7, help="kills with each signal (default: 7)")
     _add_benchmark(studies)
     options = parser.parse_args(argv)
     if options.list:
@@ -204,44 +216,14 @@ def delineation(options: argparse.Namespace) -> None:
     print(f"{QUESTIONS['delineation']}\n\n{format_delineation(results)}")
 
 
-def leads(options: argparse.Namespace) -> None:
-    """Print what each lead brings."""
-    from studies.whole_records import format_leads, run_whole_records
-
+def of_model(options: argparse.Namespace) -> None:
+    """Measure what is not stored of a model that was trained on DS1, and print it."""
+    module, run_it, format_it = OF_MODEL[options.study]
+    study = import_module(f"studies.{module}")
     model = _trained_on_ds1(options.model)
     with _results(options.again) as folder:
-        results = run_whole_records(model, options.data_dir, folder, _tell)
-    print(f"{QUESTIONS['leads']}\n\n{format_leads(results)}")
-
-
-def templates(options: argparse.Namespace) -> None:
-    """Print what templates, rhythm and a reader bring."""
-    from studies.whole_records import format_templates, run_whole_records
-
-    model = _trained_on_ds1(options.model)
-    with _results(options.again) as folder:
-        results = run_whole_records(model, options.data_dir, folder, _tell)
-    print(f"{QUESTIONS['templates']}\n\n{format_templates(results)}")
-
-
-def pieces(options: argparse.Namespace) -> None:
-    """Print how many ventricular beats are found in pieces of records."""
-    from studies.pieces import format_pieces, run_pieces
-
-    model = _trained_on_ds1(options.model)
-    with _results(options.again) as folder:
-        results = run_pieces(model, options.data_dir, folder, _tell)
-    print(f"{QUESTIONS['pieces']}\n\n{format_pieces(results)}")
-
-
-def wording(options: argparse.Namespace) -> None:
-    """Print what contradicts the trace or the reference in what is said of beats."""
-    from studies.wording import format_wording, run_wording
-
-    model = _trained_on_ds1(options.model)
-    with _results(options.again) as folder:
-        results = run_wording(model, options.data_dir, folder, _tell)
-    print(f"{QUESTIONS['wording']}\n\n{format_wording(results)}")
+        results = getattr(study, run_it)(model, options.data_dir, folder, _tell)
+    print(f"{QUESTIONS[options.study]}\n\n{getattr(study, format_it)(results)}")
 
 
 def _trained_on_ds1(model: str) -> Path:
@@ -296,6 +278,9 @@ def _add_benchmark(studies: argparse._SubParsersAction) -> None:
         help=f"some of {', '.join(PARTS)} (default: all)",
     )  # fmt: skip
     parser.add_argument("--output", metavar="FILE.json", help="also write the times to this file")
+    parser.add_argument(
+        "--stream", action="store_true", help="what a stream costs instead; a day takes minutes"
+    )
 
 
 def benchmark(options: argparse.Namespace) -> None:
@@ -307,7 +292,12 @@ def benchmark(options: argparse.Namespace) -> None:
     if options.output:
         check_writable(options.output, ".json", "--output")
     require_database(options.data_dir)
-    report = run_benchmark(options.data_dir, options.model, options.only)
+    if options.stream:
+        from studies.stream_benchmark import run_stream_benchmark
+
+        report = run_stream_benchmark(options.data_dir, options.model, print)
+    else:
+        report = run_benchmark(options.data_dir, options.model, options.only)
     if options.output:
         write_json(Path(options.output), report)
 

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from arrhythmia.detector import RATE, Weights, beats_in, qrs_probability, shipped_weights
+from arrhythmia.evaluate.stream import flutter_of
 from arrhythmia.files import CLONE
 from arrhythmia.mitdb import DS1, FOLDS
 from arrhythmia.records import Record, read_record
@@ -85,14 +86,6 @@ def _measure(
     for detector, times in found.items():
         counts = count(marked.marks / RATE, marked.ventricular, times, flutter)
         results[detector][part][name] = counts
-
-
-def flutter_of(record: Record) -> list[tuple[float, float]]:
-    """Seconds from and to which the reference marks ventricular flutter, a little widened."""
-    marks = record.annotation
-    starts = marks.sample[marks.symbol == "["] / record.fs
-    ends = marks.sample[marks.symbol == "]"] / record.fs
-    return [(float(a) - 1, float(b) + 1) for a, b in zip(starts, ends, strict=False)]
 
 
 def count(

@@ -1,43 +1,47 @@
-"""Whether the commands hold: mutated inputs, and kills at random moments."""
+"""Do the commands hold? Mutated inputs, kills at random moments, and many writers at once."""
 
 from __future__ import annotations
 
 import json
 import os
-import random
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 from arrhythmia.errors import InputError
+from arrhythmia.evaluate.ledger import read_ledger
 from arrhythmia.files import CLONE, PART
 from arrhythmia.mitdb import require_database
+from studies.kills import COLUMNS, contents, kills, run
 
+FILE: Final = "guard.json"
 FUZZ: Final = CLONE.parent / "shared" / "tools" / "fuzz.py"
-SIGNALS: Final = ("SIGKILL", "SIGTERM", "SIGINT")
-LONGEST_S: Final = {"predict": 12.0, "annotate": 9.0, "download": 3.0}
-"""Command to the seconds within which it is killed, which is about what it takes."""
+SEEDS: Final = 5
+"""Seeds of mutated inputs, from the one given on."""
+MORE_MARKS: Final = "beats written != beats said"
+"""What the tool takes for a fault: ``.ai`` holds marks of quality and a note besides the beats."""
+WRITERS: Final = (2, 4, 8)
+ROWS: Final = 10
+"""That each writer adds to a ledger."""
+ADD_ROWS: Final = f"""
+import sys
+from arrhythmia.evaluate import ledger
+path, model, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
+figures = {{"aami": {{"accuracy": 0, "mean_f1": 0, "classes": "NSVF", "f1": "0000"}}}}
+ledger.commit = lambda: "unknown"
+for row in range({ROWS}):
+    ledger.model_digest = lambda _: f"{{number:032x}}{{row:032x}}"
+    assert ledger.add_to_ledger(path, model, figures)
+"""
 
 
-def commands(folder: Path, data_dir: Path) -> dict[str, list[str]]:
-    """Each command that is killed to its arguments, writing to a folder."""
-    package, record = ["-m", "arrhythmia"], str(data_dir / "100")
-    output = str(folder / "beat.png")
-    return {
-        "predict": ["predict.py", "--record", record, "--beat", "7", "--output", output],
-        "annotate": [*package, "annotate", record, "--output-dir", str(folder)],
-        "download": [*package, "download", "--from", str(data_dir), "--data-dir", str(folder)],
-    }
-
-
-def fuzz(seed: int, count: int, data_dir: Path) -> dict[str, int]:
-    """Run mutated inputs and count the faults.
+def fuzz(seed: int, count: int, data_dir: Path) -> list[dict]:
+    """Run mutated inputs; what the tool says of each.
 
     Raises
     ------
@@ -55,105 +59,79 @@ def fuzz(seed: int, count: int, data_dir: Path) -> dict[str, int]:
         )  # fmt: skip
         if not file.is_file():
             raise InputError(f"'{FUZZ}' broke off: run it by itself to see why")
-        return fault_counts(json.loads(file.read_text(encoding="utf-8")))
+        return json.loads(file.read_text(encoding="utf-8"))
 
 
-def fault_counts(cases: list[dict]) -> dict[str, int]:
-    """Number of mutated inputs, and of those with each kind of fault."""
-    kinds = Counter(kind for c in cases for kind in {fault[0] for fault in c["faults"]})
-    return {"inputs": len(cases)} | dict(sorted(kinds.items()))
+def fault_counts(cases: list[dict]) -> dict[str, float]:
+    """Number of mutated inputs, of those with each kind of fault; the slowest and the largest."""
+    kinds = Counter(
+        kind for c in cases for kind in {f[0] for f in c["faults"] if f[1] != MORE_MARKS}
+    )
+    counts = {"inputs": len(cases)}
+    counts |= {kind: kinds.pop(kind, 0) for kind in ("traceback", "hang", "memory", "outside")}
+    most = {name: round(max(c[key] for c in cases), 2)
+            for name, key in (("slowest_s", "wall"), ("most_gb", "mem"))}  # fmt: skip
+    return counts | {"other": kinds.total()} | most
 
 
-def kills(seed: int, times: int, data_dir: Path, tell: Callable[[str], None]) -> dict[str, dict]:
-    """Kill each command at random moments, run it again, and count what is wrong.
-
-    Parameters
-    ----------
-    seed : int
-        Of the moments.
-    times : int
-        Kills of each command with each of `SIGNALS`.
-    data_dir : Path
-        The database.
-    tell : callable
-        Told each command as it begins.
-
-    Returns
-    -------
-    dict
-        Command to its number of ``kills``, of ``tracebacks``, of ``leftovers`` after the next run,
-        of ``broken`` files (other than those of a run that was let be), and of ``orphans``.
-    """
-    rng = random.Random(seed)
+def writers(data_dir: Path) -> dict[str, dict[str, int]]:
+    """Rows lost of a ledger, and wrong or temporary files of one output, by number of writers."""
     counts = {}
-    for name, longest in LONGEST_S.items():
-        tell(name)
-        wrong = dict.fromkeys(("kills", "tracebacks", "leftovers", "broken", "orphans"), 0)
-        with tempfile.TemporaryDirectory() as whole:
-            _run(commands(Path(whole), data_dir)[name])
-            right = _contents(Path(whole))
-        for which in SIGNALS * times:
-            with tempfile.TemporaryDirectory() as place:
-                folder = Path(place)
-                told = _run(commands(folder, data_dir)[name], which, rng.uniform(0, longest))
-                wrong["kills"] += 1
-                wrong["tracebacks"] += "Traceback" in told
-                after = _contents(folder)
-                wrong["broken"] += sum(right.get(file) != text for file, text in after.items())
-                wrong["orphans"] += _children_live(folder)
-                _run(commands(folder, data_dir)[name])
-                wrong["leftovers"] += len(list(folder.glob(f"{PART}*")))
-                wrong["broken"] += _contents(folder) != right
-        counts[name] = wrong
+    for number in WRITERS:
+        with tempfile.TemporaryDirectory() as place:
+            folder, model = Path(place), str(CLONE / "saved_models" / "ds1")
+            out = folder / "out"
+            ledger = ["-c", ADD_ROWS, str(folder / "ledger.csv"), model]
+            output = ["-m", "arrhythmia", "annotate", str(data_dir / "101"), "--output-dir"]
+            with ThreadPoolExecutor(number) as threads:
+                list(threads.map(lambda n: run(CLONE, [*ledger, str(n)]), range(number)))  # noqa: B023
+                run(CLONE, [*output, str(folder / "alone")])
+                list(threads.map(lambda _: run(CLONE, [*output, str(out)]), range(number)))  # noqa: B023
+            lost = ROWS * number - len(read_ledger(folder / "ledger.csv"))
+            there, alone = contents(out), contents(folder / "alone")
+            wrong = sum(there.get(name) != text for name, text in alone.items())
+            temporary = len(list(out.glob(f"{PART}*"))) + len(there.keys() - alone.keys())
+            counts[str(number)] = {"lost": lost, "broken": wrong, "leftovers": temporary}
     return counts
 
 
-def _run(arguments: list[str], which: str | None = None, after_s: float = 0.0) -> str:
-    """What a command wrote to stderr; it is sent a signal after some seconds."""
-    with subprocess.Popen(
-        [sys.executable, *arguments], cwd=CLONE, stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        if which is not None:
-            time.sleep(after_s)
-            process.send_signal(getattr(signal, which))
-        return process.communicate(timeout=120)[1]
-
-
-def _contents(folder: Path) -> dict[str, bytes]:
-    """Name to content of the files, but for temporary ones."""
-    return {f.name: f.read_bytes() for f in folder.iterdir() if not f.name.startswith(PART)}
-
-
-def _children_live(folder: Path) -> int:
-    """Processes that still work on a folder (where the system lists them)."""
-    lines = [file for file in Path("/proc").glob("[0-9]*/cmdline") if file.parent.exists()]
-    live = 0
-    for file in lines:
-        try:
-            live += str(folder).encode() in file.read_bytes()
-        except OSError:  # it has ended
-            continue
-    return live
-
-
 def run_guard(seed: int, count: int, times: int, data_dir: str | None, tell: Callable) -> dict:
-    """Results of `fuzz` and `kills` with what they were run with."""
+    """All of it, with what it was run with."""
     folder = require_database(data_dir).absolute()
-    results = {"seed": seed, "fuzz": None, "kills": kills(seed, times, folder, tell)}
-    if count:
-        tell(f"fuzz: {count} inputs")
-        results["fuzz"] = fuzz(seed, count, folder)
-    return results
+    results = {"seed": seed, "kills": kills(seed, times, folder, tell), "writers": writers(folder)}
+    tell(f"fuzz: {SEEDS} seeds of {count} inputs")
+    cases = [case for n in range(SEEDS) for case in fuzz(seed + n, count, folder)] if count else []
+    return results | {"fuzz": fault_counts(cases) if cases else None}
+
+
+def rows_of(results: dict) -> list[list[str]]:
+    """Table of kills and writers; the first row is its head."""
+    rows = [["command", *COLUMNS]]
+    rows += [[name, *(str(wrong[c]) for c in COLUMNS)] for name, wrong in results["kills"].items()]
+    return rows
+
+
+def sentence_of(results: dict) -> str:
+    """Writers and mutated inputs in words."""
+    lost = {kind: sum(one[kind] for one in results["writers"].values())
+            for kind in ("lost", "broken", "leftovers")}  # fmt: skip
+    text = (
+        f"{', '.join(results['writers'])} writers at once: {lost['lost']} rows of a ledger lost, "
+        f"{lost['broken']} files wrong, {lost['leftovers']} left over."
+    )
+    if results["fuzz"]:
+        count = results["fuzz"]
+        text += (
+            f" Mutated inputs: {count['inputs']} from {SEEDS} seeds, {count['traceback']} "
+            f"tracebacks, {count['hang']} hangs over 20 s, {count['memory']} over 2 GB, "
+            f"{count['outside']} reads outside, {count['other']} other faults; the slowest took "
+            f"{count['slowest_s']:.1f} s, the largest {count['most_gb']:.2f} GB."
+        )
+    return text
 
 
 def format_guard(results: dict) -> str:
-    """Table of results."""
-    columns = ("kills", "tracebacks", "leftovers", "broken", "orphans")
-    lines = [f"seed {results['seed']}", f"{'':10}" + "".join(f"{c:>12}" for c in columns)]
-    for name, wrong in results["kills"].items():
-        lines.append(f"{name:10}" + "".join(f"{wrong[c]:12}" for c in columns))
-    if results["fuzz"]:
-        counts = ", ".join(f"{number} {kind}" for kind, number in results["fuzz"].items())
-        lines += ["", f"mutated inputs: {counts}"]
-    return "\n".join(lines)
+    """Results as text."""
+    rows = rows_of(results)
+    lines = [f"{row[0]:18}" + "".join(f"{cell:>12}" for cell in row[1:]) for row in rows]
+    return "\n".join([f"seed {results['seed']}", *lines, "", sentence_of(results)])

@@ -28,7 +28,9 @@ from arrhythmia.labels import BEAT_CLASSES, GROUPINGS
 from arrhythmia.mitdb import DS2, SVDB
 from arrhythmia.records import Record, read_record
 from arrhythmia.rhythm import FIBRILLATION
+from arrhythmia.signals import BeatSettings
 from arrhythmia.train.folds import decide_folds
+from arrhythmia.trust.events import known_rr, look_between
 from arrhythmia.trust.measure import confidence_report
 from studies.results import of_model
 
@@ -54,11 +56,19 @@ FOUND: Final = (*CHECKS, "any contradiction")
 def measured_beats(
     record: Record, beats: Beats, probabilities: np.ndarray, decision: Decision
 ) -> list[Measured]:
-    """What is measured of every beat of a record, in the lead of ``beats``."""
+    """What is measured of every beat of a record."""
     waves = record_waves(record, beats, decision.templates)
-    timing = record_timing(record.lead(beats.lead), beats, probabilities)
+    between = look_between(record, beats, BeatSettings())
+    rr = known_rr(beats, record.fs, between)
+    timing = record_timing(beats, probabilities, rr, between)
+    leads = beats.in_leads
     return [
-        measure(beats, i, waves.of_beat(i, timing[i].fibrillating), timing[i])
+        measure(
+            [leads[k] for k in decision.leads_that_count(i)],
+            i,
+            waves.of_beat(i, timing[i].fibrillating),
+            timing[i],
+        )
         for i in range(len(beats))
     ]
 

@@ -26,6 +26,7 @@ from arrhythmia.records import Annotation, Record, read_record
 from arrhythmia.sequences import RR_INPUTS
 from arrhythmia.signals import BeatSettings
 from arrhythmia.templates import Templates
+from arrhythmia.trust.events import known_rr, look_between
 
 SETTINGS = BeatSettings()
 SYMBOLS = "NNNANVNNFNNN"
@@ -176,6 +177,7 @@ def make_case(
         beats=beats,
         beat=beat,
         settings=SETTINGS,
+        rr=known_rr(beats, record.fs, look_between(record, beats, SETTINGS)),
         probabilities=probabilities,
         assessment=assessment_of(probabilities, problems or {}) if calibrated else None,
         method=evidence.method,

@@ -417,6 +417,12 @@ def whole_records_block(which: str) -> Callable[[str], str]:
     return make
 
 
+def second_stage_block(_: str) -> str:
+    """Table of ``python -m studies second-stage``."""
+    module = import_module("studies.second_stage")
+    return printed(module.format_second_stage(stored(RESULTS / module.FILE)))
+
+
 def pieces_block(_: str) -> str:
     """Table of ``python -m studies pieces``."""
     module = import_module("studies.pieces")
@@ -521,6 +527,7 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "all": all_table,
     "leads": whole_records_block("leads"),
     "templates": whole_records_block("templates"),
+    "second-stage": second_stage_block,
     "pieces": pieces_block,
     "rhythm": rhythm_table,
     "reader": reader_table,

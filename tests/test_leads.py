@@ -10,13 +10,13 @@ import pytest
 from conftest import MakeRecord
 
 from arrhythmia.beats import Beats, find_beats
+from arrhythmia.decision import Decision
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.leads import (
     CLEARER,
     LeadShares,
     join_leads,
     lead_shares,
-    lead_that_says_most,
     repeatability,
 )
 from arrhythmia.records import Record, read_record
@@ -139,7 +139,11 @@ def test_another_lead_is_asked_for_p_waves_only_where_they_are_clearer(record: R
     assert (lead_shares(in_leads(record, signal, 1.01 * signal), SETTINGS).p_wave == 0).all()
 
 
-def test_the_lead_that_says_most_is_where_the_class_is_likeliest() -> None:
-    by_lead = np.stack([row(N=0.6, V=0.3)[None], row(V=0.95)[None]])
-    assert lead_that_says_most(by_lead, 0, "V") == 1
-    assert lead_that_says_most(by_lead, 0, "N") == 0
+def test_the_lead_that_says_most_is_one_that_counts() -> None:
+    by_lead = np.stack([row(N=0.6, V=0.3)[None], row(V=0.95)[None], row(V=0.99)[None]])
+    qrs = np.array([[0.5], [0.45], [0.05]])
+    shares = LeadShares(("I", "II", "V1"), qrs, np.zeros(1, int), np.zeros(1, int))
+    decision = Decision(by_lead[0], by_lead[0], None, by_lead, shares)
+    assert decision.lead_that_says_most(0, "V") == 1
+    assert decision.lead_that_says_most(0, "N") == 0
+    np.testing.assert_array_equal(decision.leads_that_count(0), [0, 1])

@@ -25,7 +25,7 @@ from arrhythmia.evaluate.scores import decide_reference_beats, decisions_table
 from arrhythmia.files import MODELS_FOLDER
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.mitdb import DS2
-from arrhythmia.model_settings import model_digest
+from arrhythmia.model_settings import model_digest, read_settings
 from arrhythmia.records import read_record
 
 PROJECT = Path(commands.__file__).parent.parent
@@ -241,6 +241,59 @@ def test_calibrate_needs_the_folds(
     assert files_below(model.parent) == before
 
 
+# --- weigh ----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_weigh_writes_the_second_stage_of_a_model_and_of_its_folds(
+    with_folds: Path, synthetic_dir: Path, tmp_path: Path, capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    names = read_settings(with_folds).training["records"]
+    folds = tuple(tuple(names[number::4]) for number in range(4))
+    monkeypatch.setattr("arrhythmia.train.folds.FOLDS", folds)
+    places = [with_folds, *(Path(f"{with_folds}-fold{n}") for n in range(1, 5))]
+    for place in places:
+        file = place / "settings.json"
+        facts = json.loads(file.read_text()) | {"templates": {"count": 25}}
+        file.write_text(json.dumps(facts))
+    before = [read_settings(place) for place in places]
+    data = database(synthetic_dir, tmp_path)
+    assert run("weigh", "--model", with_folds, "--data-dir", data) == 0
+    out = capsys.readouterr().out
+    assert out.endswith(f"evaluate --folds --model {with_folds}\n")
+    for place, old in zip(places, before, strict=True):
+        new = read_settings(place)
+        assert new.second_stage is not None
+        assert f"{place}: log-odds of S" in out
+        assert replace(new, second_stage=None) == old
+
+
+def test_weigh_takes_the_weights_of_another_model(
+    model: Path, tiny_model: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    other = Path(shutil.copytree(tiny_model, tmp_path / "other"))
+    before = files_below(tmp_path)
+    assert run("weigh", "--model", model, "--like", other) == 2
+    assert f"'{other}' has no second stage" in only_line(capsys)
+    assert files_below(tmp_path) == before
+    facts = json.loads((other / "settings.json").read_text())
+    facts["second_stage"] = {"early": 0.84, "fusion": 0.7}
+    (other / "settings.json").write_text(json.dumps(facts))
+    assert run("weigh", "--model", model, "--like", other) == 0
+    assert read_settings(model).second_stage == read_settings(other).second_stage
+
+
+def test_weigh_needs_the_folds(
+    model: Path, synthetic_dir: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    data = database(synthetic_dir, tmp_path)
+    before = files_below(model.parent)
+    assert run("weigh", "--model", model, "--data-dir", data) == 2
+    assert "evaluate --folds" in only_line(capsys)
+    assert files_below(model.parent) == before
+
+
 def database(synthetic_dir: Path, tmp_path: Path) -> Path:
     """A copy of the synthetic records that passes for the database."""
     folder = Path(shutil.copytree(synthetic_dir, tmp_path / "mitdb"))
@@ -412,7 +465,7 @@ def test_download_takes_a_copy_once(data_dir: Path, tmp_path: Path, capsys: Capt
 # --- bad input ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "calibrate"])
+@pytest.mark.parametrize("command", ["train", "weigh", "evaluate", "calibrate"])
 def test_missing_database_names_the_command_that_gets_it(
     command: str, tiny_model: Path, tmp_path: Path, capsys: Capture
 ) -> None:
@@ -437,6 +490,7 @@ BAD_OPTIONS = {
     "train --name .": "'.'",
     "evaluate --model nowhere": "nowhere",
     "calibrate --model nowhere": "nowhere",
+    "weigh --model nowhere": "nowhere",
     "annotate nowhere": "nowhere",
 }
 
@@ -480,6 +534,6 @@ def test_bad_input_is_told_before_tensorflow_is_imported(half: Path, tmp_path: P
 def test_help_names_every_command(capsys: Capture) -> None:
     assert run("--help") == 0
     text = capsys.readouterr().out
-    for command in ("download", "train", "evaluate", "calibrate", "annotate"):
+    for command in ("download", "train", "weigh", "evaluate", "calibrate", "annotate"):
         assert f"\n    {command}" in text
         assert run(command, "--help") == 0

@@ -92,8 +92,9 @@ def test_a_record_has_a_row_for_each_beat(
     np.testing.assert_allclose(table["time"], beats.sample / 250)
     assert "".join(table["symbol"]) == SYMBOLS
     np.testing.assert_array_equal(table[list(PROBABILITY_COLUMNS)], probabilities)
-    np.testing.assert_array_equal(table["rr_pre"], beats.rr_pre)
-    np.testing.assert_array_equal(table["rr_post"], beats.rr_post)
+    np.testing.assert_allclose(table["rr_pre"][1:], np.diff(beats.sample) / record.fs)
+    np.testing.assert_allclose(table["rr_post"][:-1], np.diff(beats.sample) / record.fs)
+    assert np.isnan([table["rr_pre"].iloc[0], table["rr_post"].iloc[-1]]).all()
 
 
 def test_a_class_is_the_one_with_the_greatest_probability(
@@ -118,7 +119,7 @@ def test_an_assessment_is_part_of_the_table(
     assert columns == [*CALIBRATED_COLUMNS, "set90", "set95", "refer", "reason"]
     assert [name for name in table if name in columns] == columns
     assert_assessed(table, assessment, places=1e-12)
-    assert not table.drop(columns="reason").isna().any(axis=None)
+    assert not table.drop(columns=["reason", "rr_pre", "rr_post"]).isna().any(axis=None)
 
 
 # --- the table that is scored and stored ----------------------------------------------------

@@ -17,6 +17,7 @@ from arrhythmia.drawing import clock
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.predictions import record_table
 from arrhythmia.rhythm import PAUSE, Event
+from arrhythmia.trust import events
 from arrhythmia.trust.quality import PROBLEMS
 
 UNKNOWN: Final = "?"
@@ -52,12 +53,11 @@ def beat_table(analysis: Analysis) -> pd.DataFrame:
     table.insert(2, "clock", shown)
     table["by"] = np.where(analysis.by_reader, "reader", "model")
     table["quality"] = [PROBLEMS[problem] for problem in analysis.problems]
-    missing = analysis.between.missing
-    table.loc[missing, "rr_pre"] = np.nan
-    table.loc[np.append(missing[1:], False), "rr_post"] = np.nan
-    if len(table):
-        table.loc[0, "rr_pre"] = np.nan
-        table.loc[len(table) - 1, "rr_post"] = np.nan
+    table["rr_pre"] = known_rr(analysis)
+    table["rr_post"] = table["rr_pre"].shift(-1)
+    if analysis.assessment is not None:  # what the model says is not the reader's
+        table.loc[analysis.by_reader, ["set90", "set95", "reason"]] = ""
+        table.loc[analysis.by_reader, "refer"] = 0
     return table
 
 
@@ -130,9 +130,8 @@ def _event(event: Event) -> dict:
 def known_rr(analysis: Analysis) -> np.ndarray:
     """RR interval before each beat in seconds; NaN over gaps and what cannot be assessed."""
     readable = analysis.assessable
-    rr = np.where(readable & np.append(False, readable[:-1]), analysis.beats.rr_pre, np.nan)
-    rr[analysis.between.missing] = np.nan
-    return rr
+    rr = events.known_rr(analysis.beats, analysis.record.fs, analysis.between)
+    return np.where(readable & np.append(False, readable[:-1]), rr, np.nan)
 
 
 def _rates(analysis: Analysis) -> dict | None:
@@ -141,7 +140,7 @@ def _rates(analysis: Analysis) -> dict | None:
     known = np.flatnonzero(np.isfinite(rr))
     if not len(known):
         return None
-    around = pd.Series(rr[known]).rolling(RATE_BEATS, center=True, min_periods=1).median()
+    around = pd.Series(rr[known]).rolling(RATE_BEATS, center=True, min_periods=1).mean()
     rates = 60 / around.to_numpy()
     low, high = int(rates.argmin()), int(rates.argmax())
     return {
@@ -217,17 +216,19 @@ def _burden(analysis: Analysis, names: tuple[str, ...], total: int, hours: float
 
 
 def _in_need(analysis: Analysis) -> list[dict]:
-    """Beats that most need a look: the least sure of those that can be assessed."""
-    sure = analysis.probabilities.max(axis=1)
-    order = [int(i) for i in np.argsort(sure, kind="stable") if analysis.assessable[i]][:IN_NEED]
-    reasons = analysis.assessment.reasons if analysis.assessment is not None else None
+    """Beats that most need a look: the least sure of those referred and not named by a reader."""
+    sure, assessment = analysis.probabilities.max(axis=1), analysis.assessment
+    wanted = analysis.assessable & ~analysis.by_reader
+    if assessment is not None:
+        wanted &= assessment.refer
+    order = [int(i) for i in np.argsort(sure, kind="stable") if wanted[i]][:IN_NEED]
     return [
         {
             "beat": i,
             "time_s": round(float(analysis.beats.sample[i] / analysis.record.fs), 3),
             "class": str(analysis.classes[i]),
             "probability": round(float(sure[i]), 3),
-            "reason": reasons[i] if reasons else "",
+            "reason": assessment.reasons[i] if assessment is not None else "",
         }
         for i in order
     ]

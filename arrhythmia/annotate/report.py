@@ -102,7 +102,7 @@ def summary_lines(facts: dict) -> list[str]:
         lines.append(
             f"Heart rate: mean {rate['mean']:.0f}/min, lowest {rate['lowest']:.0f}/min at "
             f"{clock(rate['lowest_at_s'], 0)}, highest {rate['highest']:.0f}/min at "
-            f"{clock(rate['highest_at_s'], 0)} (medians of 9 beats)"
+            f"{clock(rate['highest_at_s'], 0)} (over 9 beats)"
         )
     for name in ("ventricular", "supraventricular"):
         lines.append(_burden_line(name, facts[name]))
@@ -190,15 +190,15 @@ def strips_of(analysis: Analysis) -> Iterator[tuple[float, str]]:
         lasts = "" if kind == PAUSE else f", {event.seconds:.1f} s"
         yield middle, f"{name}{beats}{rate}{lasts}, from {clock(event.start_s, 1)}"
         yielded += 1
-    sure = analysis.probabilities.max(axis=1)
+    sure = np.where(analysis.by_reader, np.nan, analysis.probabilities.max(axis=1))
     for name, noun in NOUNS.items():
-        places = np.flatnonzero((analysis.classes == name) & analysis.assessable)
+        places = np.flatnonzero((analysis.classes == name) & analysis.assessable & (sure >= 0))
         if len(places) and yielded < STRIPS:
             place = places[sure[places].argmax()]
             seconds = float(analysis.beats.centers[place])
             yield seconds, f"{noun} at {clock(seconds, 1)}, p {min(sure[place], 0.99):.2f}"
             yielded += 1
-    readable = np.flatnonzero(analysis.assessable)
+    readable = np.flatnonzero(analysis.assessable & (sure >= 0))
     if len(readable) and yielded < STRIPS:
         place = readable[sure[readable].argmin()]
         seconds = float(analysis.beats.centers[place])

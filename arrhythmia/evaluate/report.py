@@ -60,12 +60,7 @@ def evaluate_model(
         If the model or a record cannot be read, or the results cannot be written.
     """
     folder = Path(folder)
-    trained_on = read_settings(folder).training.get("records", ())
-    if set(names) & set(trained_on) & set(DS2):
-        raise InputError(
-            f"model '{folder}' was trained on DS2, which is no test for it: "
-            "'evaluate --folds' leaves out each record in turn"
-        )
+    refuse_known(folder, names)
     ledger, on_ds2 = ledger_of(folder), not set(names).isdisjoint(DS2)
     if on_ds2:
         check_ledger(ledger)
@@ -83,6 +78,21 @@ def evaluate_model(
     added = on_ds2 and add_to_ledger(ledger, folder, summary(table))  # before anything is shown
     figures = write_results(folder, table, more=more)
     return figures, ledger if added else None
+
+
+def refuse_known(folder: str | Path, names: Sequence[str]) -> None:
+    """Raise an error if a model was trained on those of some records that are of DS2.
+
+    Raises
+    ------
+    InputError
+    """
+    trained_on = read_settings(folder).training.get("records", ())
+    if set(names) & set(trained_on) & set(DS2):
+        raise InputError(
+            f"model '{folder}' was trained on DS2, which is no test for it: "
+            "'evaluate --folds' leaves out each record in turn"
+        )
 
 
 def write_results(

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from arrhythmia.beats import Beats
-from arrhythmia.classifier import Decision
+from arrhythmia.decision import Decision
 from arrhythmia.drawing import clock
 from arrhythmia.explain import vocabulary, wording
 from arrhythmia.explain.explanation import Explanation
@@ -19,7 +19,6 @@ from arrhythmia.predictions import SET_CLASSES, Assessment
 from arrhythmia.records import Lead, Record
 from arrhythmia.signals import BeatSettings, filtered_lead, filtered_part
 from arrhythmia.templates import FEWEST_BEATS, Template
-from arrhythmia.trust.events import known_rr
 
 DRAWN_S = 31.0
 """Seconds to each side of a beat that may be drawn."""
@@ -40,6 +39,8 @@ class Case:
         The one in question, from 0.
     settings : BeatSettings
         With which the beats were made.
+    rr : ndarray of float, shape (beats,)
+        RR interval before each beat in seconds; NaN where it is not known.
     probabilities : ndarray of float, shape (beats, 5)
         In the order of `arrhythmia.labels.BEAT_CLASSES`; NaN for beats farther than
         `arrhythmia.explain.gather.NEAR_S`.
@@ -63,6 +64,7 @@ class Case:
     beats: Beats
     beat: int
     settings: BeatSettings
+    rr: np.ndarray
     probabilities: np.ndarray
     decision: Decision
     assessment: Assessment | None
@@ -163,14 +165,6 @@ class Case:
     def seconds(self) -> float:
         """R peak of the beat in seconds."""
         return float(self.r_peaks[self.beat])
-
-    @cached_property
-    def rr(self) -> np.ndarray:
-        """RR interval before each beat in seconds, shape (beats,).
-
-        NaN for the first beat, and where invalid samples may hide a beat.
-        """
-        return known_rr(self.lead, self.beats.sample)
 
     @property
     def rr_before(self) -> float | None:
@@ -295,9 +289,16 @@ class Case:
         if self.template is None:
             return wording.ALONE if len(self.beats) < FEWEST_BEATS else ""
         own = float(self.decision.by_itself[self.beat].max())
-        return wording.template_words(
-            len(self.template), self.called_like_it, self.called, self.by_itself, own
+        mean = self.beats.segments[self.template.beats].mean(axis=0)
+        alike = float(np.corrcoef(self.beats.segments[self.beat], mean)[0, 1])
+        words = wording.template_words(
+            len(self.template), self.called_like_it, self.called, self.by_itself, own, alike
         )
+        before = self.decision.before
+        if before is not None:
+            without = BEAT_CLASSES[int(before[self.beat].argmax())]
+            words = f"{words} {wording.second_stage_words(self.called, without)}".rstrip()
+        return words
 
 
 def _known(value: float) -> float | None:

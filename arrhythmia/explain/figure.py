@@ -172,7 +172,7 @@ def _other_lead_height(case: Case) -> float:
     low, high, _ = _limits(signal[int(start * fs) : int(np.ceil(end * fs)) + 1], units)
     if not fits_paper(units, low, high):
         return 2.2
-    return min(INCHES_PER_SECOND * (high - low) / MV_PER_SECOND, 5.0) + 0.7
+    return INCHES_PER_SECOND * (high - low) / MV_PER_SECOND + 1.1  # no lower, or it gets narrower
 
 
 def _strip(center: float, seconds: float, length: float) -> tuple[float, float]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from arrhythmia.beats import Beats
-from arrhythmia.classifier import Classifier, Decision, only
+from arrhythmia.classifier import Classifier
+from arrhythmia.decision import Decision, only
 from arrhythmia.explain.case import Case
 from arrhythmia.explain.explanation import check_beat, check_choice, find_evidence
 from arrhythmia.explain.method_names import DEFAULT_METHOD, METHOD_NAMES
@@ -13,11 +14,10 @@ from arrhythmia.explain.reasons import find_reasons
 from arrhythmia.explain.timing import Timing, find_timing
 from arrhythmia.explain.waves import beat_waves
 from arrhythmia.labels import BEAT_CLASSES
-from arrhythmia.leads import lead_that_says_most
 from arrhythmia.predictions import Assessment
-from arrhythmia.records import Lead, Record
+from arrhythmia.records import Record
 from arrhythmia.rhythm import find_events
-from arrhythmia.trust.events import invalid_before, known_rr
+from arrhythmia.trust.events import Between, known_rr, look_between
 
 NEAR_S = 31.0
 """Seconds to each side of a beat within which the other beats are classified too: all that figure
@@ -76,47 +76,62 @@ def explain_beat(
     if confidence is not None and assessment is None:
         assessment = confidence.assess(classifier, record, beats, near, probabilities)
     called = BEAT_CLASSES[int(probabilities[beat].argmax())]
-    shown = beats.in_leads[lead_that_says_most(decision.by_lead, beat, called)]
+    shown = beats.in_leads[decision.lead_that_says_most(beat, called)]
     target_class = target_class or called
     views = [(method, target_class)]
     if every_view:
         classifier.trace()
         views = [(m, c) for m in METHOD_NAMES for c in BEAT_CLASSES]
-    lead = record.lead(shown.lead)
-    timing = record_timing(lead, shown, decision.probabilities)[beat]
+    settings = classifier.settings.beats
+    between = look_between(record, beats, settings)
+    rr = known_rr(beats, record.fs, between)
+    timing = record_timing(beats, decision.probabilities, rr, between)[beat]
     waves = beat_waves(record, shown, beat, decision.templates, timing.fibrillating)
     explanations = {(m, c): find_evidence(classifier, shown, beat, m, c, waves) for m, c in views}
     classes = dict.fromkeys(c for _, c in views)
     return Case(
         record=record,
-        lead=lead,
+        lead=record.lead(shown.lead),
         beats=shown,
         beat=beat,
-        settings=classifier.settings.beats,
+        settings=settings,
+        rr=rr,
         probabilities=probabilities,
         decision=decision,
         assessment=assessment,
         method=method,
         target_class=target_class,
         explanations=explanations,
-        reasons_for=find_reasons(classifier, shown, beat, list(classes), called, waves, timing),
+        reasons_for=find_reasons(
+            classifier,
+            shown,
+            beat,
+            list(classes),
+            called,
+            waves,
+            timing,
+            [beats.in_leads[i] for i in decision.leads_that_count(beat)],
+        ),
         notes=(*notes, *record.notes, *beats.notes),
     )
 
 
-def record_timing(lead: Lead, beats: Beats, probabilities: np.ndarray) -> list[Timing]:
+def record_timing(
+    beats: Beats, probabilities: np.ndarray, rr: np.ndarray, between: Between
+) -> list[Timing]:
     """When the beats of a record come.
 
     Parameters
     ----------
-    lead : Lead
     beats : Beats
-        Of the record.
+        All beats of the record.
     probabilities : ndarray of float, shape (beats, 5)
         NaN rows of beats that are not classified.
+    rr : ndarray of float, shape (beats,)
+        See `arrhythmia.trust.events.known_rr`.
+    between : Between
+        See `arrhythmia.trust.events.look_between`.
     """
     known = np.isfinite(probabilities).all(axis=1)
     called = np.where(known, np.nan_to_num(probabilities).argmax(axis=1), -1)
-    missing = invalid_before(lead, beats.sample)
-    events = find_events(beats, called, known, missing=missing)
-    return find_timing(known_rr(lead, beats.sample), called, events)
+    return find_timing(rr, called, find_events(beats, called, known, missing=between.missing))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,7 @@ class Measured:
         Width of the QRS, and of that of the beats like the template beat, in all leads, in
         seconds; None where it cannot be measured.
     qrs_similarity : float
-        Correlation of the QRS with that of the template beat.
+        Correlation of the QRS with that of the template beat, in the lead where it is least.
     p_seen : bool
         Whether a P wave was seen before the QRS.
     pr_s : float, optional
@@ -41,13 +42,13 @@ class Measured:
     p_wave_similarity: float
 
 
-def measure(beats: Beats, beat: int, waves: Waves, timing: Timing) -> Measured:
+def measure(leads: Sequence[Beats], beat: int, waves: Waves, timing: Timing) -> Measured:
     """Put together what is measured of a beat.
 
     Parameters
     ----------
-    beats : Beats
-        All beats of the record.
+    leads : sequence of Beats
+        All beats of the record, in the leads that count.
     beat : int
         Which of them, from 0.
     waves : Waves
@@ -55,19 +56,23 @@ def measure(beats: Beats, beat: int, waves: Waves, timing: Timing) -> Measured:
     timing : Timing
         Of the beat.
     """
-    center = round(BeatSettings.before * beats.fs)
-    of_beat = waves.edges[3:5]
-    of_template = qrs_extent(beats.template_beat, beats.fs, center)
-    part = slice(round(min(of_beat[0], of_template[0])), round(max(of_beat[1], of_template[1])) + 1)
     return Measured(
         timing=timing,
         qrs_s=waves.qrs_s,
         usual_qrs_s=waves.usual_qrs_s,
-        qrs_similarity=_correlation(beats.segments[beat][part], beats.template_beat[part]),
+        qrs_similarity=min(_similarity(beats, beat, waves) for beats in leads),
         p_seen=waves.p_seen,
         pr_s=waves.pr_s,
-        p_wave_similarity=float(beats.p_wave_similarity[beat]),
+        p_wave_similarity=float(leads[0].p_wave_similarity[beat]),
     )
+
+
+def _similarity(beats: Beats, beat: int, waves: Waves) -> float:
+    """Correlation of the QRS of a beat with that of the template beat, in one lead."""
+    of_beat = waves.edges[3:5]
+    of_template = qrs_extent(beats.template_beat, beats.fs, round(BeatSettings.before * beats.fs))
+    part = slice(round(min(of_beat[0], of_template[0])), round(max(of_beat[1], of_template[1])) + 1)
+    return _correlation(beats.segments[beat][part], beats.template_beat[part])
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:

@@ -63,8 +63,8 @@ class Reasons:
     called : str
         The class that the beat is given.
     by_itself : str
-        The class that the network gives it without its template: what the rest goes by, since a
-        beat of another shape or timing would be in another template.
+        The class that the network gives it in the explained lead, without its template: what the
+        rest goes by, since a beat of another shape or timing would be in another template.
     measured : Measured
     move : Move
         What moving it in time does to its class.
@@ -91,6 +91,7 @@ def find_reasons(
     called: str,
     waves: Waves,
     timing: Timing,
+    leads: Sequence[Beats] = (),
 ) -> dict[str, Reasons]:
     """Measure a beat, move it in time, and put the QRS of the template beat in its place.
 
@@ -109,6 +110,8 @@ def find_reasons(
         Of the beat.
     timing : Timing
         Of the beat.
+    leads : sequence of Beats
+        The same beats in every lead that counts; by default in this one.
 
     Returns
     -------
@@ -118,7 +121,7 @@ def find_reasons(
     same = {
         "called": called,
         "by_itself": called_class(classifier, beats, beat),
-        "measured": measure(beats, beat, waves, timing),
+        "measured": measure(leads or (beats,), beat, waves, timing),
         "move": smallest_move(classifier, beats, beat),
     }
     return {c: Reasons(c, **same, **_without(classifier, beats, beat, c, waves)) for c in classes}

@@ -126,15 +126,12 @@ def as_text(case: Case, files: Mapping[str, str]) -> str:
 def _measurements(case: Case) -> list[str]:
     sample = int(case.beats.sample[case.beat])
     beat_of = f"beat {case.beat} of {len(case.beats)} (counted from 0)"
-    rates = (
-        f"{_per_minute(case.rr_before)} at this beat, {_per_minute(case.median_rr)} in the record"
-    )
     facts = {
         "record": f"{case.record.name}, lead {case.lead.name}, {beat_of}",
         "R peak": f"{clock(case.seconds, 3)} (sample {sample}, {case.beats.source})",
         "RR before": _interval(case.rr_before, case.median_rr),
         "RR after": _interval(case.rr_after, case.median_rr),
-        "heart rate": f"{rates} (median)",
+        "heart rate": f"{_per_minute(case.median_rr)} in the record (median)",
     }
     return [f"{label:{LABEL_WIDTH}}{fact}" for label, fact in facts.items()]
 
@@ -192,6 +189,7 @@ def _measured(case: Case) -> dict:
     """Measurements, and what would change the class, in one level."""
     facts = asdict(case.reasons)
     measured = facts.pop("measured")
+    facts["class_in_this_lead"] = facts.pop("by_itself")
     timing = measured.pop("timing") | {"early": case.reasons.measured.timing.early}
     return _digits(facts | measured | timing)
 

@@ -73,7 +73,10 @@ RULES: Final = (
          "every second, or third, beat is ectopic, three times or more", "Surawicz & Knilans"),
     Rule("QRS as usual for this patient", f"width within {WIDER_S} s of the median of the beats "
          f"like the template beat, and correlation {SAME_SHAPE} or more", "ours"),
-    Rule("QRS of another shape", f"correlation below {SAME_SHAPE}", "ours"),
+    Rule("QRS of another shape", f"correlation below {SAME_SHAPE} in one of the leads that count",
+         "ours"),
+    Rule("QRS … against this patient's usual …", f"widths that differ by {WIDER_S} s or more; "
+         "always of V, E and F", "ours"),
     Rule("wide", f"width {WIDE_QRS_S} s or more", "AHA/ACCF/HRS: bundle branch block"),
     Rule("P wave … before the QRS, no P wave seen", "P delineated, or not, in this beat in all "
          "leads together; said of N and S", "[delineation](delineation.md)"),
@@ -96,7 +99,7 @@ def sentence(target_class: str, called: str, measured: Measured) -> str:
     Such as ``Ventricular: QRS 0.16 s against this patient's usual 0.09 s, 38 % early, full
     compensatory pause.``
     """
-    parts = [[shape_words(measured)], timing_words(measured, called)]
+    parts = [[shape_words(measured, target_class)], timing_words(measured, called)]
     if target_class not in SHAPE_FIRST:
         parts = [parts[1], p_words(measured), parts[0]]
     words = ", ".join(word for part in parts for word in part)
@@ -104,15 +107,16 @@ def sentence(target_class: str, called: str, measured: Measured) -> str:
     return f"{claim}: {words}."
 
 
-def shape_words(m: Measured) -> str:
-    """Width and shape of the QRS."""
+def shape_words(m: Measured, target_class: str) -> str:
+    """Width and shape of the QRS; of classes told by it always with the usual width."""
     if m.qrs_s is None:
         return "QRS width not measurable at this beat"
     wide = "wide " if _wide(m.qrs_s) else ""
     if m.usual_qrs_s is None:
         return f"{wide}QRS {m.qrs_s:.2f} s"
-    if abs(m.qrs_s - m.usual_qrs_s) >= WIDER_S:
-        return f"QRS {m.qrs_s:.2f} s against this patient's usual {m.usual_qrs_s:.2f} s"
+    if abs(m.qrs_s - m.usual_qrs_s) >= WIDER_S or target_class in SHAPE_FIRST:
+        another = "" if m.qrs_similarity >= SAME_SHAPE else "of another shape, "
+        return f"QRS {another}{m.qrs_s:.2f} s against this patient's usual {m.usual_qrs_s:.2f} s"
     if m.qrs_similarity < SAME_SHAPE:
         return f"{wide}QRS of another shape than this patient's usual, {m.qrs_s:.2f} s"
     return f"{wide}QRS as usual for this patient ({m.qrs_s:.2f} s)"

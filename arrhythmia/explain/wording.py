@@ -27,6 +27,8 @@ PACED_NO_CLASS: Final = (
 WHAT_IF: Final = "What if (the beat judged by itself)"
 ALONE: Final = "Judged by itself: so few beats are not judged together."
 
+ALIKE: Final = 0.9
+"""From this correlation with its mean beat on, a beat has the shape of its template."""
 MOST_PARTS: Final = 3
 """So many parts of the evidence are named."""
 
@@ -80,7 +82,9 @@ def referral_words(refer_reason: str) -> str:
     return f"Refer to a cardiologist: {refer_reason}."
 
 
-def template_words(beats: int, like_it: int, called: str, by_itself: str, own: float) -> str:
+def template_words(
+    beats: int, like_it: int, called: str, by_itself: str, own: float, alike: float
+) -> str:
     """How many beats are of this shape and timing, and what they are called.
 
     Such as ``One of 132 beats of this shape and timing in this recording, 128 of them called V.``
@@ -90,21 +94,46 @@ def template_words(beats: int, like_it: int, called: str, by_itself: str, own: f
     beats, like_it : int
         Beats of the template, and those of them with the class called.
     called, by_itself : str
-        Class given, and the one that the network gives the beat alone.
+        Class given, and the one that all leads give the beat alone.
     own : float
         Probability of the latter.
+    alike : float
+        Correlation of the beat with the mean beat of its template.
     """
+    many = "all" if like_it == beats else str(like_it)
     if beats == 1:
         words = "No other beat of this recording has this shape and timing"
-    else:
-        many = "all" if like_it == beats else str(like_it)
+    elif alike >= ALIKE:
         words = (
             f"One of {beats} beats of this shape and timing in this recording, {many} of them "
             f"called {called}"
         )
+    else:
+        words = (
+            f"Judged in a group of {beats} beats that it resembles only roughly (correlation "
+            f"{alike:.2f} with their mean), {many} of them called {called}"
+        )
     if by_itself != called:
         words += f"; by itself it would be called {by_itself} (p {chance(own)})"
     return f"{words}."
+
+
+BLENDED: Final = "Its template is a blend of this patient's normal and ventricular beats"
+EARLY: Final = "It comes early for this patient's dominant rhythm"
+
+
+def second_stage_words(called: str, before: str) -> str:
+    """Why the second stage changed the class of a beat; empty where it did not.
+
+    Parameters
+    ----------
+    called, before : str
+        Class given, and the one that leads and templates give.
+    """
+    if called == before:
+        return ""
+    why = BLENDED if called == "F" else EARLY
+    return f"{why}: without that it would be called {before}."
 
 
 def lead_words(called: str, said: dict[str, float]) -> str:
@@ -125,8 +154,8 @@ def lead_words(called: str, said: dict[str, float]) -> str:
     if len(others) == 1:
         rest = f"{_plain(others[0][1])} in {others[0][0]}"
     else:
-        values = [value for _, value in others]
-        rest = f"{_plain(min(values))} to {_plain(max(values))} in the {len(others)} other leads"
+        low, high = (_plain(pick(value for _, value in others)) for pick in (min, max))
+        rest = f"{low if low == high else f'{low} to {high}'} in the {len(others)} other leads"
     return f"Lead {first} says most: p({called}) {_plain(most)}; {rest}."
 
 

@@ -26,6 +26,7 @@ ASYSTOLE: Final = "asystole"
 LEAD_OFF: Final = "lead off"
 NO_SIGNAL: Final = "no signal"
 RATE: Final = "sampling rate"
+BAD_ROWS: Final = "bad rows"
 ALARMS: Final = (VT, IDIOVENTRICULAR, TACHYCARDIA, PAUSE, ASYSTOLE, NO_BEATS, NO_SIGNAL)
 """Kinds that a person should be called for."""
 
@@ -47,7 +48,7 @@ class StreamEvent:
     Parameters
     ----------
     kind : str
-        One of `ALARMS`, `LEAD_OFF` or `RATE`.
+        One of `ALARMS`, `LEAD_OFF`, `RATE` or `BAD_ROWS`.
     state : str
         ``"begins"`` or ``"ends"``.
     start_s, end_s : float
@@ -88,7 +89,7 @@ class Alarms:
         self._run: deque[float] = deque(maxlen=RUN)
         self._run_beats = 0
         self._times: deque[float] = deque(maxlen=FAST_BEATS + 1)
-        self._last_s = float("nan")
+        self._since = 0.0
 
     def _begin(
         self, kind: str, start: float, now: float, rate: float = float("nan"), what: str = ""
@@ -169,35 +170,33 @@ class Alarms:
         late_s : float
             Seconds before it up to which beats are found.
         newest_s : float
-            Of the newest beat, told or not; NaN before the first.
+            Of the newest beat, told or not.
         still_s : ndarray of float, shape (leads,)
             For how long each lead is missing, or does not change.
         moves : bool
             Whether the signal since that beat moves as beats do.
         """
         off = still_s >= OFF_S
-        for name, is_off, seconds in zip(self._leads, off, still_s, strict=True):
+        for name, is_off, seconds in zip(self._leads, off, still_s.tolist(), strict=True):
             if is_off:
                 yield from self._begin(LEAD_OFF, now - seconds, now, what=name)
             elif not seconds:
                 yield from self._end(LEAD_OFF, now, now, what=name)
         if off.all():
-            yield from self._end_silence(now - still_s.min(), now)
-            yield from self._begin(NO_SIGNAL, now - float(still_s.min()), now)
-            self._last_s = float("nan")
+            start = now - float(still_s.min())
+            yield from self._end_silence(start, now)
+            yield from self._begin(NO_SIGNAL, start, now)
+            self._since = now  # what comes after it is counted anew
             return
         yield from self._end(NO_SIGNAL, now, now)
-        if newest_s != self._last_s:
-            if np.isfinite(newest_s) and newest_s > now - 2 * ASYSTOLE_S:
-                yield from self._end_silence(newest_s, now)
-            self._last_s = newest_s
-        silent = now - late_s - self._last_s
-        if moves and silent >= PAUSE_S:
-            yield from self._begin(NO_BEATS, self._last_s, now)
-        elif silent >= ASYSTOLE_S:
-            yield from self._begin(ASYSTOLE, self._last_s, now)
-        elif silent >= PAUSE_S:
-            yield from self._begin(PAUSE, self._last_s, now)
+        if newest_s > self._since:
+            yield from self._end_silence(newest_s, now)
+            self._since = newest_s
+        silent = now - late_s - self._since
+        if silent < PAUSE_S:
+            return
+        kind = NO_BEATS if moves else ASYSTOLE if silent >= ASYSTOLE_S else PAUSE
+        yield from self._begin(kind, self._since, now)
 
     def _end_silence(self, end: float, now: float) -> Iterator[StreamEvent]:
         for kind in (PAUSE, ASYSTOLE, NO_BEATS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,22 +11,19 @@ from typing import Final
 import numpy as np
 
 from arrhythmia.beats import cut_segments
-from arrhythmia.classifier import DEFAULT_MODEL, Classifier
+from arrhythmia.classifier import OWN_MODEL, Classifier
 from arrhythmia.detector import RATE, REFRACTORY_S
 from arrhythmia.errors import InputError
 from arrhythmia.labels import BEAT_CLASSES
-from arrhythmia.leads import CLEARER, MUCH_BETTER, NOISE, QRS_S, LeadShares, join_leads
-from arrhythmia.p_wave import p_wave_segments
 from arrhythmia.r_peaks import WHOLE_S
 from arrhythmia.rhythm import PAUSE_S
 from arrhythmia.rr import AROUND
-from arrhythmia.sequences import rr_inputs, with_difference
 from arrhythmia.signals import center_qrs
 from arrhythmia.stream.alarms import Alarms, StreamEvent, moves_as_beats
+from arrhythmia.stream.clock import Drift, lost_samples
 from arrhythmia.stream.front import HOP, WINDOW, Front
-from arrhythmia.stream.groups import Groups
-from arrhythmia.stream.history import History, middle
-from arrhythmia.stream.network import Network
+from arrhythmia.stream.history import middle
+from arrhythmia.stream.judge import Judge
 from arrhythmia.stream.qrs import CONTEXT, OnlineDetector
 
 DELAY_S: Final = 2.0
@@ -34,8 +32,12 @@ COMPLETE_S: Final = 0.1
 """Seconds of signal that must have come after the segment of a beat."""
 MARK_S: Final = 0.05
 """The mark of a beat may stand so many seconds before its R peak."""
-KNOWN: Final = 40
-"""Beats that RR inputs are measured over."""
+SHORTEST_S: Final = 0.01
+"""RR intervals are at least so long."""
+NEAR: Final = 20
+"""Samples around what is read of a window that are read with it."""
+FLAT: Final = 0.05
+"""A lead that moves by less than this part of its template beat does not show a beat."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class StreamBeat:
         Seconds since the beat before; NaN for the first, and after a gap.
     delay : float
         Seconds of signal between the R peak and the newest sample when the beat was told.
+    clock : float
+        The R peak in seconds of the sender's clock; NaN where it has none.
     """
 
     sample: int
@@ -64,6 +68,15 @@ class StreamBeat:
     probabilities: tuple[float, ...]
     rr_pre: float
     delay: float
+    clock: float
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A beat that is known but not told: its place in samples at `RATE`, and RR interval."""
+
+    place: int
+    rr_pre: float
 
 
 class StreamClassifier:
@@ -77,33 +90,53 @@ class StreamClassifier:
         Names of the leads, the one to be read first (lead II) first.
     model : str, Path or Classifier
         Folder of a saved model, or one that is loaded, for many streams.
+    following : int
+        So many complete beats after a beat are waited for, within `DELAY_S`; with 0 it is told
+        when the next is detected.
     """
 
     def __init__(
-        self, fs: float, leads: Sequence[str], model: str | Path | Classifier = DEFAULT_MODEL
+        self,
+        fs: float,
+        leads: Sequence[str],
+        model: str | Path | Classifier = OWN_MODEL,
+        following: int = 1,
     ) -> None:
         classifier = model if isinstance(model, Classifier) else Classifier.load(model)
         self.fs, self.leads = float(fs), tuple(leads)
-        self._beats, self._run = classifier.settings.beats, classifier.settings.run
-        self._network = Network(classifier.runner)
+        self._beats = classifier.settings.beats
+        if not 2 * self._beats.band[1] < self.fs < np.inf:
+            raise InputError(
+                f"fs must be above {2 * self._beats.band[1]:g} Hz, got {self.fs:g}: give the rate "
+                "at which the samples come"
+            )
+        if not self.leads:
+            raise InputError("leads must name one lead at least, got none")
+        self._judge = Judge(classifier, self.leads)
         self._front = Front(self.fs, len(self.leads), self._beats)
         self._detector = OnlineDetector(len(self.leads))
-        self._history = History(self.leads, self._beats, self._network.features_shape)
-        templates = classifier.settings.templates
-        self._groups = None if templates is None else Groups(templates)
         self._alarms = Alarms(self.leads)
-        self._told = -WINDOW  # place of the last beat told, in samples at `RATE`
+        self._drift = Drift(self.fs)
+        self._samples, self._newest_s = 0, float("nan")
+        self._read = -WINDOW  # place of the last beat that is known, in samples at `RATE`
+        self._waiting: deque[Waiting] = deque()
+        self._following = following
         late = self._front.late + HOP / RATE + MARK_S
         self._patience = int((DELAY_S - late) * RATE)
         self._complete = int((self._beats.after + COMPLETE_S) * RATE)
 
-    def push(self, samples: np.ndarray) -> tuple[StreamBeat | StreamEvent, ...]:
+    def push(
+        self, samples: np.ndarray, seconds: np.ndarray | None = None
+    ) -> tuple[StreamBeat | StreamEvent, ...]:
         """Take samples, and give what is known now.
 
         Parameters
         ----------
         samples : ndarray of float, shape (samples, leads)
             In any units; NaN where a sample is missing.
+        seconds : ndarray of float, shape (samples,), optional
+            When each was taken, by the sender's clock: samples that are lost are then known, and
+            a sampling rate that drifts.
 
         Raises
         ------
@@ -115,15 +148,42 @@ class StreamClassifier:
             raise InputError(
                 f"samples must be of shape (samples, {len(self.leads)}), got {samples.shape}"
             )
-        self._front.add(samples)
+        if seconds is None or not len(samples):
+            return tuple(self._take(samples))
+        seconds = np.asarray(seconds, dtype=float)
+        if seconds.shape != samples.shape[:1]:
+            raise InputError(f"seconds must be of shape ({len(samples)},), got {seconds.shape}")
         told: list[StreamBeat | StreamEvent] = []
+        lost = lost_samples(seconds, self._newest_s, self.fs)
+        self._newest_s = float(seconds[-1])
+        starts = np.unique(np.append(np.flatnonzero(lost), 0))
+        for start, stop in zip(starts, np.append(starts[1:], len(samples)), strict=True):
+            told += self._take_missing(int(lost[start]))
+            told += self._drift.mark(self._samples, float(seconds[start]))
+            told += self._take(samples[start:stop])
+        return tuple(told)
+
+    def _take_missing(self, count: int) -> Iterator[StreamBeat | StreamEvent]:
+        """Samples that never came, a second at a time: memory does not grow with a gap."""
+        size = max(round(self.fs), 1)
+        for first in range(0, count, size):
+            rows = min(size, count - first)
+            yield from self._take(np.full((rows, len(self.leads)), np.nan))
+
+    def _take(self, samples: np.ndarray) -> Iterator[StreamBeat | StreamEvent]:
+        self._samples += len(samples)
+        self._front.add(samples)
         while self._front.next_block():
             filtered = self._front.filtered()
             found = self._detector.look(filtered)
             places = found[self._whole(found)]
-            told += self._tell(filtered, places)
-            told += self._watch(filtered, places)
-        return tuple(told)
+            yield from self._advance(filtered, places)
+            yield from self._watch(filtered, places)
+
+    @property
+    def seconds(self) -> float:
+        """How much signal came so far."""
+        return self._samples / self.fs
 
     @property
     def _now(self) -> float:
@@ -134,28 +194,55 @@ class StreamClassifier:
         """Events that the signal tells without a beat."""
         start = self._front.samples - WINDOW
         sure = places[places <= WINDOW - CONTEXT]
-        newest = max(start + int(sure[-1]) if len(sure) else 0, self._told)
+        newest = max(start + int(sure[-1]) if len(sure) else 0, self._read)
         ago = (self._front.samples - newest) / RATE
         moves = ago >= PAUSE_S and moves_as_beats(
-            filtered[0], RATE, ago, CONTEXT, float(np.ptp(self._history.template_beat[0]))
+            filtered[0], RATE, ago, CONTEXT, float(np.ptp(self._judge.history.template_beat[0]))
         )
         yield from self._alarms.signal(
-            self._now, self._front.late + CONTEXT / RATE, newest / RATE if newest > 0 else np.nan,
+            self._now, self._front.late + CONTEXT / RATE, newest / RATE,
             self._front.still_s, moves,
         )  # fmt: skip
 
-    def _tell(self, filtered: np.ndarray, places: np.ndarray) -> Iterator[StreamBeat | StreamEvent]:
+    def _advance(
+        self, filtered: np.ndarray, places: np.ndarray
+    ) -> Iterator[StreamBeat | StreamEvent]:
+        """Read the beats that are complete, and tell those that wait for nothing more."""
         start = self._front.samples - WINDOW
         while True:
-            places = places[places + start >= self._told + round(REFRACTORY_S * RATE)]
+            places = places[places + start >= self._read + round(REFRACTORY_S * RATE)]
             if not len(places):
-                return
-            ago = WINDOW - places[0]
+                break
+            ago = WINDOW - int(places[0])
             follows = len(places) > 1 and places[1] <= WINDOW - CONTEXT
-            if not (follows and ago >= self._complete) and ago < self._patience:
+            if ago < self._patience and (ago < self._complete or not (follows or self._following)):
+                break
+            self._read_beat(filtered, int(places[0]), int(places[1]) if follows else None)
+            yield from self._tell()
+        sure = places[places <= WINDOW - CONTEXT] + start
+        if len(sure) and len(self._waiting) == 1:
+            rr_post = (int(sure[0]) - self._waiting[0].place) / RATE
+            self._judge.history.put(rr_post=max(rr_post, SHORTEST_S))
+        yield from self._tell()
+
+    def _tell(self) -> Iterator[StreamBeat | StreamEvent]:
+        while self._waiting:
+            first, after = self._waiting[0], len(self._waiting) - 1
+            if after < self._following and self._front.samples - first.place < self._patience:
                 return
-            beat = self._beat(filtered, int(places[0]), int(places[1]) if follows else None)
-            self._told = start + int(places[0])
+            self._waiting.popleft()
+            probabilities = self._judge.judge(after)
+            mark = first.place / RATE
+            sample = round(mark * self.fs)
+            beat = StreamBeat(
+                sample=sample,
+                time=mark,
+                beat_class=BEAT_CLASSES[int(probabilities.argmax())],
+                probabilities=tuple(float(p) for p in probabilities),
+                rr_pre=first.rr_pre,
+                delay=self._now - mark,
+                clock=self._drift.clock(sample),
+            )
             yield beat
             ventricular = beat.beat_class in ("V", "E")
             yield from self._alarms.beat(beat.time, ventricular, np.isnan(beat.rr_pre), self._now)
@@ -169,77 +256,41 @@ class StreamClassifier:
         return np.array([valid[:, max(p - reach, 0) : p + reach + 1].all(axis=1).any()
                          for p in found], dtype=bool)  # fmt: skip
 
-    def _beat(self, filtered: np.ndarray, place: int, following: int | None) -> StreamBeat:
-        history, fs = self._history, self._beats.fs
+    def _read_beat(self, filtered: np.ndarray, place: int, next_place: int | None) -> None:
+        """Put a beat among those that are known."""
+        history, fs = self._judge.history, self._beats.fs
         start = self._front.samples - WINDOW
-        marks = [m for m in (self._told - start, place, following) if m is not None and m >= 0]
-        first = max(marks[0] - 30, 0)
-        centers = first + center_qrs(
-            filtered[0, first:], fs, np.array(marks, float) - first, self._beats.search
-        )
+        marks = [m for m in (self._read - start, place, next_place) if m is not None and m >= 0]
+        readable = self._readable(filtered, place)
+        first = max(marks[0] - NEAR, 0)
+        signal = filtered[int(readable.argmax()), first : marks[-1] + NEAR]
+        centers = first + center_qrs(signal, fs, np.array(marks) - first, self._beats.search)
         which = marks.index(place)
         center = float(centers[which])
         now = (start + center) / fs
-        after = (centers[which + 1] if following is not None else WINDOW) - center
-        rr_post = max(after / fs, 0.01)
+        usual = float(middle(history.last("rr_pre", 2 * AROUND + 1))) if len(history) else 0.0
+        if next_place is not None:
+            rr_post = max(float(centers[which + 1] - center) / fs, SHORTEST_S)
+        else:
+            rr_post = max((WINDOW - center) / fs, usual)
         rr_pre = float("nan")
-        if len(history):
-            rr_pre = max(now - float(history.last("centers", 1)[0]), 0.01)
+        if len(history) and not self._front.is_gap(self._read, start + place):
+            rr_pre = max(now - float(history.last("centers", 1)[0]), SHORTEST_S)
             history.put(rr_post=rr_pre)
-        low = max(int(center) - self._beats.left - 20, 0)
-        high = min(int(center) + self._beats.length - self._beats.left + 20, WINDOW)
+        low = max(int(center) - self._beats.left - NEAR, 0)
+        high = int(center) + self._beats.length + NEAR
         at = np.array([center - low])
         segments = np.stack([cut_segments(lead[low:high], at, self._beats)[0] for lead in filtered])
-        history.append(
-            centers=now, rr_pre=rr_pre if np.isfinite(rr_pre) else rr_post, rr_post=rr_post,
-            segments=segments, p_waves=p_wave_segments(segments, self._beats),
-        )  # fmt: skip
-        history.renew()
-        probabilities = self._judge()
-        mark = (start + place) / RATE
-        return StreamBeat(
-            sample=round(mark * self.fs),
-            time=mark,
-            beat_class=BEAT_CLASSES[int(probabilities.argmax())],
-            probabilities=tuple(float(p) for p in probabilities),
-            rr_pre=rr_pre,
-            delay=self._now - mark,
-        )
+        known = rr_pre if np.isfinite(rr_pre) else usual or rr_post
+        self._judge.add(now, (known, rr_post), segments, readable)
+        self._waiting.append(Waiting(start + place, rr_pre))
+        self._read = start + place
 
-    def _judge(self) -> np.ndarray:
-        history = self._history
-        similarity = history.p_wave_similarity()
-        segments = history.last("segments", 1)[0] / history.scale[:, None]
-        shapes = with_difference(segments, history.template_beat / history.scale[:, None])
-        history.put(similarity=similarity, features=self._network.features(shapes))
-        rr_pre, rr_post = history.last("rr_pre", KNOWN), history.last("rr_post", KNOWN)
-        similar = history.last("similarity", KNOWN)
-        mean = history.mean_rr
-        rr = np.stack([
-            rr_inputs(rr_pre, rr_post, mean, similar[:, lead])[-self._run:]
-            for lead in range(len(self.leads))
-        ])  # fmt: skip
-        features = history.last("features", self._run).transpose(1, 2, 0, 3)
-        by_lead = self._network.probabilities(features, rr)
-        joined = join_leads(by_lead[:, None], self._shares())[0]
-        history.put(probabilities=joined, called=joined.argmax())
-        return joined if self._groups is None else self._groups.judge(history)
-
-    def _shares(self) -> LeadShares:
-        """As `arrhythmia.leads.lead_shares`, of the newest beat."""
-        history = self._history
-        around = round(QRS_S * self._beats.fs)
-        inner = slice(self._beats.left - around, self._beats.left + around + 1)
-        qrs = history.last("segments", 2 * AROUND + 1)[:, :, inner] / history.scale[:, None]
-        qrs = qrs - qrs.mean(axis=2, keepdims=True)
-        energy = middle((qrs**2).mean(axis=2)) + NOISE**2
-        repeats = np.minimum((middle(qrs) ** 2).mean(axis=1) / energy, 1)
-        clear = history.clarity
-        clearest = int(clear.argmax()) if clear.max() > CLEARER * clear[0] else 0
-
-        def asked(lead: int) -> np.ndarray:
-            good = MUCH_BETTER * repeats[lead] >= repeats.max()
-            return np.array([lead if good else int(repeats.argmax())])
-
-        counted = (repeats + 1e-6)[:, None]
-        return LeadShares(self.leads, counted / counted.sum(axis=0), asked(clearest), asked(0))
+    def _readable(self, filtered: np.ndarray, place: int) -> np.ndarray:
+        """Which leads are there at a beat: not missing, and not flat beside what is usual."""
+        reach = round(WHOLE_S * RATE)
+        around = slice(max(place - reach, 0), place + reach + 1)
+        history = self._judge.history
+        moves = np.ptp(filtered[:, around], axis=1)
+        usual = np.ptp(history.template_beat, axis=1)
+        return self._front.valid[:, around].all(axis=1) & (moves > FLAT * usual)

@@ -7,6 +7,7 @@ so the newest second is less true than what lies before it.
 
 from __future__ import annotations
 
+from collections import deque
 from math import ceil
 from typing import Final
 
@@ -15,12 +16,16 @@ from scipy.signal import firwin, sosfilt, sosfilt_zi
 
 from arrhythmia.signals import BeatSettings, bandpass_sections, resampling_ratio
 
-HOP: Final = 20
+HOP: Final = 25
 """Samples at 100 Hz that are read at a time."""
 WINDOW: Final = 320
 """Filtered samples that are kept."""
 PAD: Final = 200
 """Samples by which the signal is extended, as in `arrhythmia.signals.bandpass`."""
+LARGEST: Final = 1e9
+"""Samples beyond plus and minus this are missing ones."""
+GAP: Final = 15
+"""Samples that must be missing in all leads to hide a beat."""
 CROSSINGS: Final = 10
 """Of the low-pass of `scipy.signal.resample_poly`, to each side."""
 
@@ -46,8 +51,6 @@ class Front:
         Where the last of these are not bridged.
     still_s : ndarray of float, shape (leads,)
         For how many seconds each lead has not changed at all, or was missing.
-    missing : ndarray of bool, shape (leads,)
-        Whether its newest sample is.
     """
 
     def __init__(self, fs: float, leads: int, settings: BeatSettings) -> None:
@@ -63,7 +66,8 @@ class Front:
         self.late = self._reach / fs
         self.samples = 0
         self.still_s = np.zeros(leads)
-        self.missing = np.ones(leads, dtype=bool)
+        self._gaps: deque[list[int]] = deque(maxlen=4)  # first and last sample of each
+        self._missing = 0
         self.valid = np.zeros((leads, WINDOW), dtype=bool)
         self._plain = np.zeros((leads, max(WINDOW, PAD + 1)))
         self._once = np.zeros((leads, WINDOW))
@@ -75,7 +79,7 @@ class Front:
 
     def add(self, samples: np.ndarray) -> None:
         """Take samples of all leads, shape (samples, leads); NaN where they are missing."""
-        known = np.isfinite(samples)
+        known = np.abs(samples) < LARGEST  # which NaN is not
         bridged = np.empty(samples.shape)
         for lead in range(samples.shape[1]):
             self._bridge(samples[:, lead], known[:, lead], lead, bridged[:, lead])
@@ -112,7 +116,7 @@ class Front:
         block = np.einsum("mtl,mt->lm", seen, self._taps[phases])
         near = np.arange(-self._near, self._near + 1)
         _push(self.valid, self._known[bases[:, None] + near].all(axis=1).T)
-        self.missing = ~self._known[bases[-1]]
+        self._note_gaps(self.valid[:, -HOP:])
         part = self._raw[max(bases[0] - 1, 0) : bases[-1] + 1]
         self.still_s = np.where(np.ptp(part, axis=0) == 0, self.still_s + self._hop_s, 0.0)
         once, self._state = sosfilt(self._sections, block, zi=self._state)
@@ -124,6 +128,22 @@ class Front:
             self._raw, self._known = self._raw[done:], self._known[done:]
             self._first += done
         return True
+
+    def _note_gaps(self, valid: np.ndarray) -> None:
+        if valid.any(axis=0).all():
+            self._missing = 0
+            return
+        for offset, there in enumerate(valid.any(axis=0)):
+            self._missing = 0 if there else self._missing + 1
+            sample = self.samples + offset
+            if self._missing == GAP:
+                self._gaps.append([sample - GAP, sample])
+            elif self._missing > GAP:
+                self._gaps[-1][1] = sample
+
+    def is_gap(self, first: int, last: int) -> bool:
+        """Whether so much is missing in all leads between two samples that it may hide a beat."""
+        return any(start < last and end > first for start, end in self._gaps)
 
     def filtered(self) -> np.ndarray:
         """The last `WINDOW` samples without phase shift, shape (leads, WINDOW)."""

@@ -44,19 +44,27 @@ class Groups:
         self._means: np.ndarray | None = None
         self._units = np.zeros(0)
 
-    def judge(self, history: History) -> np.ndarray:
-        """What is said of the newest beat and of its group, shape (5,)."""
-        by_itself = history.last("probabilities", 1)[0]
-        if history.total >= self._renew_at:
-            self._renew(history)
+    def judge(self, history: History, after: int) -> np.ndarray:
+        """What is said of a beat and of its group, shape (5,).
+
+        Parameters
+        ----------
+        history : History
+        after : int
+            Beats that came after it.
+        """
+        known = len(history) - after
+        probabilities = history.last("probabilities")[:known]
+        if history.total - after >= self._renew_at:
+            self._renew(history, after)
         elif self._means is not None:
-            nearest = np.argmin(np.sum((self._means - self._place(history)) ** 2, axis=1))
-            self._number = np.append(self._number, nearest)[-len(history) :]
+            place = self._place(history, after)
+            nearest = np.argmin(np.sum((self._means - place) ** 2, axis=1))
+            self._number = np.append(self._number, nearest)[-known:]
         if self._means is None:
-            return by_itself
-        members = self._number == self._number[-1]
-        probabilities = history.last("probabilities")[members]
-        return self._with_group(by_itself, self._of_one_kind(probabilities))
+            return probabilities[-1]
+        members = probabilities[self._number == self._number[-1]]
+        return self._with_group(probabilities[-1], self._of_one_kind(members))
 
     def _of_one_kind(self, probabilities: np.ndarray) -> np.ndarray:
         """The beats of a group that are not surely of another class than its last."""
@@ -76,7 +84,7 @@ class Groups:
         group = np.log(np.maximum(members, LEAST)).mean(axis=0)
         return softmax((1 - share) * own + share * group)
 
-    def _renew(self, history: History) -> None:
+    def _renew(self, history: History, after: int) -> None:
         self._renew_at = min(int(history.total * GROWTH), history.total + RENEWED)
         beats = history.as_beats()
         self._units = np.array([
@@ -91,12 +99,13 @@ class Groups:
         self._means = np.zeros((len(counts), space.shape[1]))
         np.add.at(self._means, self._number, space)
         self._means /= counts[:, None]
+        self._number = self._number[: len(history) - after]
 
-    def _place(self, history: History) -> np.ndarray:
-        segment = history.last("segments", 1) / self._units[:, None]
+    def _place(self, history: History, after: int) -> np.ndarray:
+        segment = history.last("segments", after + 1)[:1] / self._units[:, None]
         around = max(float(middle(history.last("rr_pre", 2 * AROUND + 1))), 0.01)
-        timing = np.array([[history.last("rr_pre", 1)[0], history.last("rr_post", 1)[0]]]) / around
-        return self._space(segment, timing)[0]
+        rr = [history.last(name, after + 1)[0] / around for name in ("rr_pre", "rr_post")]
+        return self._space(segment, np.array([rr]))[0]
 
     def _space(self, segments: np.ndarray, timing: np.ndarray) -> np.ndarray:
         """As `arrhythmia.templates.template_space`, before its principal components."""

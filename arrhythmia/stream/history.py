@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -16,11 +17,13 @@ from arrhythmia.signals import BeatSettings
 
 BEATS: Final = 600
 """That are remembered."""
+MORE: Final = 50
+"""Places besides, so that beats are moved only now and then."""
 TYPICAL_OF: Final = 200
 """Beats that the template beat is the typical one of, drawn from all that are remembered."""
 GROWTH: Final = 1.25
 """The template beat is made anew when there are so many times as many beats …"""
-RENEWED: Final = 100
+RENEWED: Final = 200
 """… and when there were so many more."""
 
 
@@ -54,7 +57,7 @@ class History:
         self, leads: tuple[str, ...], settings: BeatSettings, features: tuple[int, int]
     ) -> None:
         self.leads, self.settings = leads, settings
-        size, count = 2 * BEATS, len(leads)
+        size, count = BEATS + MORE, len(leads)
         self._columns = {
             "centers": np.zeros(size),
             "rr_pre": np.zeros(size),
@@ -64,8 +67,8 @@ class History:
                 np.zeros(settings.length), settings).shape[-1]), np.float32),
             "similarity": np.zeros((size, count)),
             "features": np.zeros((size, features[0], count, features[1]), np.float32),
+            "readable": np.zeros((size, count), dtype=bool),
             "probabilities": np.zeros((size, len(BEAT_CLASSES))),
-            "called": np.zeros(size, dtype=int),
         }  # fmt: skip
         self._first = self._stop = 0
         self._renew_at = 1
@@ -83,9 +86,9 @@ class History:
 
     def append(self, **values: object) -> None:
         """Add a beat, and forget the oldest."""
-        if self._stop == 2 * BEATS:
+        if self._stop == BEATS + MORE:
             for column in self._columns.values():
-                column[: BEATS - 1] = column[BEATS + 1 :]
+                column[: BEATS - 1] = column[MORE + 1 :]
             self._first, self._stop = 0, BEATS - 1
         for name, value in values.items():
             self._columns[name][self._stop] = value
@@ -93,10 +96,10 @@ class History:
         self.total += 1
         self._first = max(self._first, self._stop - BEATS)
 
-    def put(self, **values: object) -> None:
-        """Set values of the newest beat."""
+    def put(self, after: int = 0, **values: object) -> None:
+        """Set values of the beat that so many came after."""
         for name, value in values.items():
-            self._columns[name][self._stop - 1] = value
+            self._columns[name][self._stop - 1 - after] = value
 
     @property
     def mean_rr(self) -> float:
@@ -146,6 +149,4 @@ class History:
             )
             for lead, name in enumerate(self.leads)
         ]  # fmt: skip
-        from dataclasses import replace
-
         return replace(leads[0], others=tuple(leads[1:]))

@@ -1,7 +1,8 @@
 """Beats as they come: the network of `arrhythmia.detector`, run over the newest part of a stream.
 
 What the network says of a sample rests on what comes after it too. A sample is looked at again
-until `AFTER` samples have come after it; a beat that is not told yet may so come and go.
+until `AFTER` samples have come after it; what the layers gave of it is kept from there on. A beat
+that is not told yet may so come and go.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import expit
 
 from arrhythmia.detector import (
     DILATIONS,
@@ -24,8 +25,6 @@ from arrhythmia.detector import (
 )
 from arrhythmia.stream.front import HOP, WINDOW
 
-BEFORE: Final = 60
-"""Samples before a sample that it is judged from."""
 AFTER: Final = 60
 """Samples after it from which on it is not judged again."""
 CONTEXT: Final = 10
@@ -46,6 +45,10 @@ class OnlineDetector:
         weights = shipped_weights()
         self._kernels = [k.reshape(-1, k.shape[2]) for k in weights.kernels]
         self._biases = weights.biases
+        self._before = [
+            np.zeros((leads, step * (KERNEL // 2), kernel.shape[1]), np.float32)
+            for step, kernel in zip(DILATIONS, weights.kernels, strict=True)
+        ]
         self._probability = np.zeros(WINDOW, np.float32)
         self._blocks = np.zeros((USUAL_BLOCKS, leads))
         self._count = 0
@@ -66,12 +69,12 @@ class OnlineDetector:
             Places of the beats in the window, also of those that may not stay.
         """
         amplitude = self._amplitude(filtered)
-        new = AFTER + HOP
-        part = filtered[:, -(BEFORE + new) :] / amplitude
-        said = self._convolve(np.clip(part, -LARGEST, LARGEST).astype(np.float32))[:, -new:]
-        joined = expit(np.sum(said[..., 0] * softmax(said[..., 1], axis=0), axis=0))
+        part = filtered[:, -(AFTER + HOP) :] / amplitude
+        said = self._convolve(np.clip(part, -LARGEST, LARGEST).astype(np.float32))
+        shares = np.exp(said[..., 1] - said[..., 1].max(axis=0))
+        joined = expit((said[..., 0] * shares).sum(axis=0) / shares.sum(axis=0))
         self._probability[:-HOP] = self._probability[HOP:]
-        self._probability[-new:] = joined
+        self._probability[-(AFTER + HOP) :] = joined
         return beats_in(self._probability)
 
     def _amplitude(self, filtered: np.ndarray) -> np.ndarray:
@@ -98,10 +101,12 @@ class OnlineDetector:
         leads, samples, _ = values.shape
         last = len(self._kernels) - 1
         for layer, (kernel, bias) in enumerate(zip(self._kernels, self._biases, strict=True)):
-            step = DILATIONS[layer]
-            edge, channels = step * (KERNEL // 2), values.shape[2]
+            step, channels = DILATIONS[layer], values.shape[2]
+            edge = step * (KERNEL // 2)
             padded = np.zeros((leads, samples + 2 * edge, channels), np.float32)
+            padded[:, :edge] = self._before[layer]
             padded[:, edge : edge + samples] = values
+            self._before[layer] = padded[:, HOP : HOP + edge].copy()
             taps = [padded[:, tap * step : tap * step + samples] for tap in range(KERNEL)]
             result = np.concatenate(taps, axis=2).reshape(-1, KERNEL * channels) @ kernel
             result += bias

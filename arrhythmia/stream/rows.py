@@ -101,6 +101,7 @@ def as_line(told: StreamBeat | StreamEvent) -> str:
             "beat": told.beat_class, "time": _rounded(told.time), "sample": told.sample,
             "p": {c: _rounded(p, 4) for c, p in zip(BEAT_CLASSES, told.probabilities, strict=True)},
             "rr_pre": _rounded(told.rr_pre), "delay": _rounded(told.delay),
+            "clock": _rounded(told.clock),
         }  # fmt: skip
     else:
         facts = {

@@ -113,17 +113,23 @@ def _of_folds(
         records = records or prepare_records(every, data_dir, model.beats)
         trained = out_of_fold(records, model.beats, settings, model.seed, [fold], verbose=True)
         (classifier,) = trained
-        classifier.settings = replace(classifier.settings, templates=model.templates)
+        classifier.settings = replace(
+            classifier.settings, templates=model.templates, second_stage=model.second_stage
+        )
         if place is not None:
             classifier.save(place)
         yield classifier
 
 
 def _fits(folder: Path, model: ModelSettings, names: Sequence[str]) -> bool:
-    """Whether a saved classifier was trained with a model's settings on some records."""
+    """Whether a saved classifier was trained with a model's settings on some records.
+
+    Its second stage is its own, see `arrhythmia.train.second_stage`.
+    """
     try:
         saved = read_settings(folder)
     except InputError:
         return False
     wanted = replace(model, training=model.training | {"records": list(names)})
-    return replace(saved, versions=model.versions).to_json() == wanted.to_json()
+    same = replace(saved, versions=model.versions, second_stage=model.second_stage)
+    return same.to_json() == wanted.to_json()

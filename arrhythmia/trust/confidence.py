@@ -230,7 +230,7 @@ class Confidence:
         classifier : Classifier
             The network that this belongs to.
         record : Record
-            As read: its quality is judged from the unfiltered signal of the beats' lead.
+            As read: its quality is judged from the unfiltered signal of all leads.
         beats : Beats
             All beats of the record.
         wanted : ndarray of int, optional

@@ -110,16 +110,21 @@ def invalid_before(lead: Lead, sample: np.ndarray) -> np.ndarray:
     return between > HIDDEN_S * lead.fs
 
 
-def known_rr(lead: Lead, sample: np.ndarray) -> np.ndarray:
-    """RR interval before each beat in seconds, shape (beats,).
+def known_rr(beats: Beats, fs: float, between: Between) -> np.ndarray:
+    """RR interval before each beat in seconds, from R peak to R peak, shape (beats,).
 
-    NaN for the first beat, and where invalid samples may hide a beat.
+    NaN for the first beat, where signal is missing, and where the line moves on without beats that
+    could be counted.
 
     Parameters
     ----------
-    lead : Lead
-    sample : ndarray of int, shape (beats,)
-        R peaks.
+    beats : Beats
+    fs : float
+        Of the record, in Hz.
+    between : Between
+        As `look_between` gives it.
     """
-    rr = np.diff(sample) / lead.fs
-    return np.concatenate([[np.nan], np.where(invalid_before(lead, sample)[1:], np.nan, rr)])
+    rr = np.diff(beats.sample, prepend=beats.sample[:1]) / fs
+    unknown = between.missing | between.active
+    unknown[:1] = True
+    return np.where(unknown, np.nan, rr)

@@ -13,15 +13,17 @@ from conftest import MakeRecord, error_line
 from explain_cases import BEAT, FLAT, SYMBOLS, make_case, with_gap, written_record
 
 import arrhythmia
-from arrhythmia.classifier import CLONE, Classifier
+from arrhythmia.classifier import Classifier
 from arrhythmia.explain.gather import NEAR_S, explain_beat
 from arrhythmia.explain.method_names import METHOD_NAMES
 from arrhythmia.explain.page_figures import RHYTHM_REACH_S
 from arrhythmia.explain.panels import TACHOGRAM_S
 from arrhythmia.explain.vocabulary import noun
 from arrhythmia.explain.wording import NO_CLASS, NOT_CALIBRATED, WHAT_IF
+from arrhythmia.files import CLONE
 from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES
 from arrhythmia.records import Record, read_record
+from arrhythmia.templates import Templates
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +207,17 @@ def test_where_the_template_decides_it_is_told_what_the_rest_goes_by(data_dir: P
     assert f"by itself it would be called {case.by_itself} (p = " in case.alike
     assert case.sentences[-1].startswith(f"{WHAT_IF}, in lead {case.lead.name} alone: ")
     assert case.reasons.move.to_class != case.reasons.by_itself
+
+
+def test_what_the_second_stage_changed_is_told(record: Record) -> None:
+    beats = make_case(record).beats
+    case = make_case(record, templates=Templates(beats, np.ones(len(beats), dtype=int)))
+    assert case.called == "V"
+    without = np.roll(case.probabilities, 1, axis=0)  # the V is another beat
+    for before, told in ((None, False), (case.probabilities, False), (without, True)):
+        staged = replace(case, decision=replace(case.decision, before=before))
+        assert staged.alike.startswith("One of ")
+        assert staged.alike.endswith("without that it would be called N.") == told
 
 
 def test_the_package_can_be_called(tiny_classifier: Classifier, record: Record) -> None:

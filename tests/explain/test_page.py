@@ -152,9 +152,9 @@ def test_names_from_a_file_are_text(record: Record, case: Case, written: Written
     page = written(replace(case, record=record, lead=lead, beats=beats, notes=(HOSTILE,)))
     assert HOSTILE not in page
     assert [tag for tag, _ in Tags(page).tags].count("script") == 3
-    assert HOSTILE in unescape(re.search("<title>(.*)</title>", page)[1])
+    assert record.name in unescape(re.search("<title>(.*)</title>", page)[1])
     data = read_data(page)
-    assert HOSTILE in data["where"]
+    assert record.name in data["where"]
     assert data["notes"] == [HOSTILE]
     figures = json.dumps(data["figures"])  # plotly reads tags in its text
     assert "<script" not in figures

