@@ -17,7 +17,7 @@ from arrhythmia.explain.reasons import Reasons
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.predictions import SET_CLASSES, Assessment
 from arrhythmia.records import Lead, Record
-from arrhythmia.signals import BeatSettings, filtered_lead, filtered_part
+from arrhythmia.signals import BeatSettings, filtered_lead, filtered_samples
 from arrhythmia.templates import FEWEST_BEATS, Template
 
 DRAWN_S = 31.0
@@ -194,13 +194,14 @@ class Case:
 
         NaN farther than `DRAWN_S` from the beat where that can be: a day takes seconds to filter.
         """
-        near = (self.seconds - DRAWN_S, self.seconds + DRAWN_S)
-        times, part = filtered_part(self.record, self.lead.name, self.settings, *near)
+        lead, fs, length = self.lead, self.lead.fs, len(self.lead.signal)
+        ends = (self.seconds - DRAWN_S, self.seconds + DRAWN_S)
+        first, last = (int(np.clip(round(end * fs), 0, length)) for end in ends)
+        part = filtered_samples(lead, self.settings, first, last)
         if not np.isfinite(part).all():  # flat there, or mostly invalid
-            return filtered_lead(self.lead, self.settings) * (self.lead.millivolts or 1.0)
-        values = np.full(len(self.record), np.nan)
-        first = round(float(times[0]) * self.record.fs)
-        values[first : first + len(part)] = part
+            return filtered_lead(lead, self.settings) * (lead.millivolts or 1.0)
+        values = np.full(length, np.nan)
+        values[first:last] = part * (lead.millivolts or 1.0)
         return values
 
     @cached_property
