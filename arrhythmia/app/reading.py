@@ -14,13 +14,15 @@ from arrhythmia.annotate.holter import UNKNOWN, summary
 from arrhythmia.drawing import clock
 from arrhythmia.explain.case import Case
 from arrhythmia.explain.explanation import check_beat, check_choice
-from arrhythmia.explain.gather import explain_beat
+from arrhythmia.explain.gather import explain_beat, record_timing
+from arrhythmia.explain.timing import Timing
 from arrhythmia.files import DEFAULT_MODEL, OWN_MODEL
 from arrhythmia.interface import Classifier
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.naming import Decisions, Named, decide_anew, decisions_file, name_templates
 from arrhythmia.records import Hints, Record, read_record
 from arrhythmia.sheet import lead_segments, means_of
+from arrhythmia.trust.events import known_rr
 from arrhythmia.which_model import choose_model
 
 Told = Callable[[str], None]
@@ -127,8 +129,10 @@ def begin(recording: Recording, settings: Settings, told: Told = lambda step: No
     )  # fmt: skip
     told("drawing the templates")
     segments = lead_segments(record, analysis.beats, analysis.settings)
+    rr = known_rr(analysis.beats, record.fs, analysis.between)
+    timings = record_timing(analysis.beats, analysis.probabilities, rr, analysis.between)
     named = name_templates(analysis.beats, analysis.decision, recording.decisions)
-    return Reading(recording, settings, recording.decisions, analysis, named, segments)
+    return Reading(recording, settings, recording.decisions, analysis, named, segments, timings)
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,8 @@ class Reading:
         The templates after these decisions.
     segments : dict
         See `arrhythmia.sheet.lead_segments`.
+    timings : list of Timing
+        See `arrhythmia.explain.gather.record_timing`.
     """
 
     recording: Recording
@@ -154,6 +160,7 @@ class Reading:
     analysis: Analysis
     named: Named
     segments: dict[str, np.ndarray] = field(repr=False)
+    timings: list[Timing] = field(repr=False)
 
     # What is shown
 
@@ -200,7 +207,8 @@ class Reading:
         analysis = self.analysis
         return explain_beat(
             self.recording.classifier, analysis.record, beat, beats=analysis.beats,
-            decision=analysis.decision, assessment=analysis.assessment, method=method,
+            decision=analysis.decision, assessment=analysis.assessment,
+            between=analysis.between, timings=self.timings, method=method,
             target_class=target_class,
         )  # fmt: skip
 

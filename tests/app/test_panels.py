@@ -23,6 +23,7 @@ from arrhythmia.app.session import Session
 from arrhythmia.app.sheet import cards, drawing
 from arrhythmia.explain.case import Case
 from arrhythmia.explain.explanation import PARTS
+from arrhythmia.explain.gather import explain_beat
 
 SCREEN = Screen(800)
 
@@ -173,3 +174,12 @@ def test_the_page_says_what_it_is_and_which_keys_it_knows() -> None:
     words = text_of(layout())
     assert NOTICE in words
     assert all(keys in words for keys, _ in KEYS)
+
+
+def test_what_is_known_of_a_recording_makes_no_other_explanation(excerpt: Reading) -> None:
+    known = excerpt.explain(100, "occlusion", None)
+    anew = explain_beat(
+        excerpt.recording.classifier, excerpt.analysis.record, 100, method="occlusion"
+    )
+    assert (known.headline, known.sentences) == (anew.headline, anew.sentences)
+    np.testing.assert_allclose(known.explanation.samples, anew.explanation.samples, atol=1e-5)
