@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from scipy.ndimage import median_filter
 
 from arrhythmia.detector import BAND, RATE, beats_in, qrs_probability
 from arrhythmia.errors import InputError
@@ -16,6 +17,12 @@ from arrhythmia.signals import BeatSettings, filtered_and_resampled
 
 WHOLE_S: Final = 0.1
 """Seconds to each side of a beat in which no signal may be missing."""
+QRS_REACH_S: Final = 0.1
+MARKS_AROUND: Final = 41
+SMALL: Final = 0.3
+"""A mark is a beat only if some lead moves, so far to each side of it, by this part of what it does
+at the marks around: of 141,635 beats of DS1 and svdb 800 to 855 none is smaller, of 304 false marks
+12 are."""
 
 ANNOTATED, DETECTED, GIVEN = "reference annotation", "detected", "given"
 """Where R peaks come from, as it is said to the user."""
@@ -141,6 +148,7 @@ def detect_r_peaks(leads: Sequence[Lead], settings: BeatSettings) -> np.ndarray:
     if not signals:
         raise reason
     places = beats_in(qrs_probability(signals))
+    places = places[~_are_small(signals, places)]
     length = len(leads[0].signal)
     sample = np.minimum(np.rint(places * leads[0].fs / RATE).astype(int), length - 1)
     valid = np.any([_is_whole(lead, sample) for lead in leads], axis=0)
@@ -150,6 +158,17 @@ def detect_r_peaks(leads: Sequence[Lead], settings: BeatSettings) -> np.ndarray:
             "it is an ECG"
         )
     return sample[valid]
+
+
+def _are_small(signals: Sequence[np.ndarray], places: np.ndarray) -> np.ndarray:
+    """Whether no lead moves at a mark as it does at the marks around: noise in a pause."""
+    reach = round(QRS_REACH_S * RATE)
+    around = np.rint(places).astype(int)[:, None] + np.arange(-reach, reach + 1)
+    small = np.ones(len(places), dtype=bool)
+    for signal in signals:
+        spans = np.ptp(signal[np.clip(around, 0, len(signal) - 1)], axis=1)
+        small &= spans < SMALL * median_filter(spans, MARKS_AROUND, mode="nearest")
+    return small
 
 
 def _is_whole(lead: Lead, sample: np.ndarray) -> np.ndarray:

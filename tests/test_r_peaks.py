@@ -154,6 +154,20 @@ def test_detected_beats_are_the_reference_beats(
     assert len(found) == pytest.approx(len(reference), abs=4)
 
 
+@pytest.mark.parametrize(("size", "found"), [(0.15, False), (0.5, True)])
+def test_a_bump_in_a_pause_is_no_beat(record: Record, size: float, found: bool) -> None:
+    """It was, and hid the pause: what is far smaller than the beats around in all leads."""
+    marks, _ = reference_beats(record)
+    reach, place = round(0.25 * record.fs), int(marks[20])
+    part = slice(place - reach, place + reach)
+    signals = record.signals.copy()
+    ends = np.linspace(signals[part.start], signals[part.stop - 1], part.stop - part.start)
+    signals[part] = ends + size * (signals[part] - ends)
+    sample = located(replace(record, signals=signals, annotation=None)).sample
+    assert (np.abs(sample - place).min() < 0.1 * record.fs) == found
+    assert len(sample) == len(marks) - (not found)
+
+
 @pytest.mark.parametrize("lead", ["MLII", "V1"])
 def test_polarity_and_units_do_not_matter_to_the_number_of_beats(record: Record, lead: str) -> None:
     chosen = record.lead(lead)
