@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from arrhythmia.annotate.analysis import Analysis, analyse, decided
 from arrhythmia.annotate.holter import UNKNOWN, summary
 from arrhythmia.drawing import clock
+from arrhythmia.errors import InputError
 from arrhythmia.explain.case import Case
 from arrhythmia.explain.explanation import check_beat, check_choice
 from arrhythmia.explain.gather import explain_beat, record_timing
@@ -111,7 +113,8 @@ def loaded(model: Path) -> Classifier:
 def warm_up() -> None:
     """Load what explanations by gradients need, which takes seconds, before they are asked for."""
     for model in (DEFAULT_MODEL, OWN_MODEL):
-        loaded(model).trace()
+        with suppress(InputError):  # told when a recording asks for it
+            loaded(model).trace()
 
 
 def begin(recording: Recording, settings: Settings, told: Told = lambda step: None) -> Reading:
