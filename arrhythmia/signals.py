@@ -259,10 +259,16 @@ def filtered_part(
     margin = round(SETTLED_S * fs)
     around = slice(max(first - margin, 0), min(last + margin, length))
     part = replace(record, signals=record.signals[around]).lead(lead)
-    inside = slice(first - around.start, last - around.start)
-    times = np.arange(first, last) / fs
+    values = filtered_samples(part, settings, first - around.start, last - around.start)
+    return np.arange(first, last) / fs, values * (part.millivolts or 1.0)
+
+
+def filtered_samples(lead: Lead, settings: BeatSettings, first: int, last: int) -> np.ndarray:
+    """Some samples of `filtered_lead`: all NaN where the stretch cannot be filtered."""
+    margin = round(SETTLED_S * lead.fs)
+    start = max(first - margin, 0)
+    part = replace(lead, signal=lead.signal[start : last + margin])
     try:
-        values = filtered_lead(part, settings)[inside]
+        return filtered_lead(part, settings)[first - start : last - start]
     except InputError:
-        return times, np.full(len(times), np.nan)
-    return times, values * (part.millivolts or 1.0)
+        return np.full(last - first, np.nan)

@@ -114,7 +114,7 @@ def told(session: Session) -> tuple:
     with session.lock:
         reading = session.reading
         return (
-            f"ECG {reading.analysis.record.name}", panels.facts_line(reading),
+            f"ECG {reading.analysis.record.name}", panels.about(reading),
             panels.counts(reading), panels.outputs(reading), panels.summary_list(reading),
             panels.settings_form(reading), cards(reading), panels.events_table(session),
             panels.log_list(session),

@@ -18,6 +18,8 @@ from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES
 from arrhythmia.naming import SUFFIX
 from arrhythmia.records import IN_MILLIVOLTS
 
+MOST_NOTES = 4
+"""The report on paper has no more either."""
 MOST_ROWS = 300
 """Of the table of events that are shown at a time."""
 DECISIONS = SUFFIX.removeprefix(".")
@@ -54,6 +56,12 @@ def overview_legend(reading: Reading) -> list:
         for kind, color in kinds_seen(reading)
     ]
     return [html.Span(f"{words}; bands:" if kinds else f"{words}."), *kinds]
+
+
+def about(reading: Reading) -> list:
+    """What the recording is, and what its reader should know of it."""
+    notes = [html.Span(f"Note: {note}", className="line") for note in reading.facts["notes"]]
+    return [facts_line(reading), *notes[:MOST_NOTES]]
 
 
 def facts_line(reading: Reading) -> str:

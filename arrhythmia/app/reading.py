@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -12,15 +13,18 @@ import numpy as np
 from arrhythmia.annotate.analysis import Analysis, analyse, decided
 from arrhythmia.annotate.holter import UNKNOWN, summary
 from arrhythmia.drawing import clock
+from arrhythmia.errors import InputError
 from arrhythmia.explain.case import Case
 from arrhythmia.explain.explanation import check_beat, check_choice
-from arrhythmia.explain.gather import explain_beat
+from arrhythmia.explain.gather import explain_beat, record_timing
+from arrhythmia.explain.timing import Timing
 from arrhythmia.files import DEFAULT_MODEL, OWN_MODEL
 from arrhythmia.interface import Classifier
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.naming import Decisions, Named, decide_anew, decisions_file, name_templates
 from arrhythmia.records import Hints, Record, read_record
 from arrhythmia.sheet import lead_segments, means_of
+from arrhythmia.trust.events import known_rr
 from arrhythmia.which_model import choose_model
 
 Told = Callable[[str], None]
@@ -48,8 +52,7 @@ class Settings:
         """A record with other units and with leads turned over."""
         if self.units is not None:
             record = replace(record, units=(self.units,) * len(record.units))
-        signs = [-1.0 if name in self.inverted else 1.0 for name in record.leads]
-        return replace(record, signals=record.signals * signs) if self.inverted else record
+        return record.inverted(self.inverted)
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ def loaded(model: Path) -> Classifier:
 def warm_up() -> None:
     """Load what explanations by gradients need, which takes seconds, before they are asked for."""
     for model in (DEFAULT_MODEL, OWN_MODEL):
-        loaded(model).trace()
+        with suppress(InputError):  # told when a recording asks for it
+            loaded(model).trace()
 
 
 def begin(recording: Recording, settings: Settings, told: Told = lambda step: None) -> Reading:
@@ -128,8 +132,10 @@ def begin(recording: Recording, settings: Settings, told: Told = lambda step: No
     )  # fmt: skip
     told("drawing the templates")
     segments = lead_segments(record, analysis.beats, analysis.settings)
+    rr = known_rr(analysis.beats, record.fs, analysis.between)
+    timings = record_timing(analysis.beats, analysis.probabilities, rr, analysis.between)
     named = name_templates(analysis.beats, analysis.decision, recording.decisions)
-    return Reading(recording, settings, recording.decisions, analysis, named, segments)
+    return Reading(recording, settings, recording.decisions, analysis, named, segments, timings)
 
 
 @dataclass(frozen=True)
@@ -147,6 +153,8 @@ class Reading:
         The templates after these decisions.
     segments : dict
         See `arrhythmia.sheet.lead_segments`.
+    timings : list of Timing
+        See `arrhythmia.explain.gather.record_timing`.
     """
 
     recording: Recording
@@ -155,6 +163,7 @@ class Reading:
     analysis: Analysis
     named: Named
     segments: dict[str, np.ndarray] = field(repr=False)
+    timings: list[Timing] = field(repr=False)
 
     # What is shown
 
@@ -201,7 +210,8 @@ class Reading:
         analysis = self.analysis
         return explain_beat(
             self.recording.classifier, analysis.record, beat, beats=analysis.beats,
-            decision=analysis.decision, assessment=analysis.assessment, method=method,
+            decision=analysis.decision, assessment=analysis.assessment,
+            between=analysis.between, timings=self.timings, method=method,
             target_class=target_class,
         )  # fmt: skip
 

@@ -17,8 +17,11 @@ from arrhythmia.explain.reasons import Reasons
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.predictions import SET_CLASSES, Assessment
 from arrhythmia.records import Lead, Record
-from arrhythmia.signals import BeatSettings, filtered_lead
+from arrhythmia.signals import BeatSettings, filtered_lead, filtered_samples
 from arrhythmia.templates import FEWEST_BEATS, Template
+
+DRAWN_S = 31.0
+"""Seconds to each side of a beat that may be drawn."""
 
 
 @dataclass(frozen=True)
@@ -187,8 +190,19 @@ class Case:
 
     @cached_property
     def filtered(self) -> np.ndarray:
-        """The lead as it is drawn: filtered, at its own rate, in `units`, shape (samples,)."""
-        return filtered_lead(self.lead, self.settings) * (self.lead.millivolts or 1.0)
+        """The lead as it is drawn: filtered, at its own rate, in `units`, shape (samples,).
+
+        NaN farther than `DRAWN_S` from the beat where that can be: a day takes seconds to filter.
+        """
+        lead, fs, length = self.lead, self.lead.fs, len(self.lead.signal)
+        ends = (self.seconds - DRAWN_S, self.seconds + DRAWN_S)
+        first, last = (int(np.clip(round(end * fs), 0, length)) for end in ends)
+        part = filtered_samples(lead, self.settings, first, last)
+        if not np.isfinite(part).all():  # flat there, or mostly invalid
+            return filtered_lead(lead, self.settings) * (lead.millivolts or 1.0)
+        values = np.full(length, np.nan)
+        values[first:last] = part * (lead.millivolts or 1.0)
+        return values
 
     @cached_property
     def other_lead(self) -> tuple[str, str, np.ndarray] | None:

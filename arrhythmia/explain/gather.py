@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -37,6 +37,8 @@ def explain_beat(
     beats: Beats | None = None,
     decision: Decision | None = None,
     assessment: Assessment | None = None,
+    between: Between | None = None,
+    timings: Sequence[Timing] | None = None,
     method: str = DEFAULT_METHOD,
     target_class: str | None = None,
     every_view: bool = False,
@@ -56,6 +58,10 @@ def explain_beat(
         All of them, as ``classifier.find_beats(record)`` gives them, where they are known already.
     decision, assessment : Decision, Assessment, optional
         What the classifier and its ``confidence`` say of all of them, where that is known already.
+    between : Between, optional
+        As `arrhythmia.trust.events.look_between` gives it, where it is known already.
+    timings : sequence of Timing, optional
+        As `record_timing` gives them, where they are known already.
     method : str
         A key of `arrhythmia.explain.methods.METHODS`.
     target_class : str, optional
@@ -91,9 +97,11 @@ def explain_beat(
         classifier.trace()
         views = [(m, c) for m in METHOD_NAMES for c in BEAT_CLASSES]
     settings = classifier.settings.beats
-    between = look_between(record, beats, settings)
+    between = look_between(record, beats, settings) if between is None else between
     rr = known_rr(beats, record.fs, between)
-    timing = record_timing(beats, decision.probabilities, rr, between)[beat]
+    if timings is None:
+        timings = record_timing(beats, decision.probabilities, rr, between)
+    timing = timings[beat]
     waves = beat_waves(record, shown, beat, decision.templates, timing.fibrillating)
     explanations = {(m, c): find_evidence(classifier, shown, beat, m, c, waves) for m, c in views}
     classes = dict.fromkeys(c for _, c in views)

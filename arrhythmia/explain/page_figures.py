@@ -63,7 +63,7 @@ def ecg_figure(case: Case, reach: float = REACH_S) -> Figure:
     fs, center = case.record.fs, case.seconds
     first, last = around(case, reach)
     part = slice(first, last, max(round(fs / FINEST_HZ), 1))
-    times = np.arange(len(case.filtered))[part] / fs
+    times = np.arange(first, last, part.step) / fs
     filtered, raw = case.filtered[part], case.recorded[part]
     drift = np.nanmedian(raw - filtered) if np.isfinite(raw).any() else 0.0
     shown = case.filtered[slice(*around(case, SHOWN_S))]
@@ -293,9 +293,9 @@ def heat_scale() -> list[list]:
 def heat_dots(case: Case) -> dict:
     """Places along the trace inside the segment, evenly spaced on paper: x, y, in the segment."""
     start, fs = case.segment_start, case.beats.fs
-    times = np.arange(len(case.filtered)) / case.record.fs
-    first, last = np.searchsorted(times, [start, start + (case.settings.length - 1) / fs])
-    times, values = times[first:last], case.filtered[first:last]
+    ends = np.array([start, start + (case.settings.length - 1) / fs]) * case.record.fs
+    first, last = np.clip(np.ceil(ends - 1e-6), 0, len(case.filtered)).astype(int)
+    times, values = np.arange(first, last) / case.record.fs, case.filtered[first:last]
     near = case.filtered[slice(*around(case, SHOWN_S))]
     tall = 10.0 if on_paper(case) else 20 / max(float(np.ptp(near)), 1e-9)
     steps = np.hypot(np.diff(times) * 25, np.diff(values) * tall)
