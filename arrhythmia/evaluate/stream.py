@@ -13,7 +13,7 @@ import numpy as np
 from arrhythmia.classifier import Classifier
 from arrhythmia.evaluate.ec57 import COLUMNS, ROWS, Marks, compare
 from arrhythmia.evaluate.report import refuse_known
-from arrhythmia.evaluate.scores import Scores
+from arrhythmia.evaluate.scores import MOST_OF_A_CLASS, Scores
 from arrhythmia.files import whole_file
 from arrhythmia.labels import BEAT_CLASSES, GROUPINGS, SYMBOL_CLASS, grouping_numbers
 from arrhythmia.mitdb import DS2
@@ -270,6 +270,12 @@ def format_stream(results: dict) -> str:
     rows = rows_of(results)
     width = max(len(row[0]) for row in rows)
     lines = [f"{row[0]:{width}}" + "".join(f"{cell:>9}" for cell in row[1:]) for row in rows]
+    for name, record in MOST_OF_A_CLASS:
+        rest = {one: result for one, result in results.items() if one != record}
+        if 0 < len(rest) < len(results):
+            of_arms = (scores_of(rest, arm) for arm in ARMS)
+            f1 = ", ".join(f"{s.f1[CLASSES.index(name)]:.3f} ({s.mean_f1:.3f})" for s in of_arms)
+            lines.append(f"{name} (mean F1) without record {record}, in this order: {f1}")
     facts = alarm_facts(results)
     lines.append(
         f"\nruns of V: {facts['found']:.3f} of {facts['runs']} told, "
