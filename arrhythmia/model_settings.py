@@ -238,8 +238,16 @@ def _weight_bytes(group: h5py.Group) -> int:
 
 def model_digest(folder: str | Path) -> str:
     """SHA-256 of a saved network's weights and settings (the file itself holds the date)."""
-    folder = Path(folder)
-    digest = hashlib.sha256((folder / "settings.json").read_bytes())
+    return _digest(Path(folder), (Path(folder) / "settings.json").read_bytes())
+
+
+def network_digest(folder: str | Path) -> str:
+    """SHA-256 of a saved network's weights alone, whatever is made of what it says."""
+    return _digest(Path(folder), b"")
+
+
+def _digest(folder: Path, settings: bytes) -> str:
+    digest = hashlib.sha256(settings)
     try:
         with zipfile.ZipFile(folder / "model.keras") as archive:
             _check_size(archive)

@@ -33,7 +33,7 @@ from arrhythmia.explain.methods import METHODS
 from arrhythmia.explain.reference import Comparison, compare_with_reference, log_odds
 from arrhythmia.files import whole_file
 from arrhythmia.labels import BEAT_CLASSES
-from arrhythmia.model_settings import model_digest
+from arrhythmia.model_settings import network_digest
 from studies.explained_beats import (
     FEW,
     HALVES,
@@ -278,9 +278,9 @@ def run_faithfulness(
     Returns
     -------
     dict
-        ``model``, its digest, and ``DS1`` and ``DS2``, see `measure`.
+        ``model``, the digest of its network, and ``DS1`` and ``DS2``, see `measure`.
     """
-    file, digest = (folder or result_folder(model)) / FILE, model_digest(model)
+    file, digest = (folder or result_folder(model)) / FILE, network_digest(model)
     results = read_json(file) if file.is_file() else {}
     if results.get("model") != digest:
         results = {"model": digest}

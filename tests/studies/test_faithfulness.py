@@ -11,7 +11,7 @@ from arrhythmia.beats import Beats
 from arrhythmia.classifier import DEFAULT_MODEL, Classifier
 from arrhythmia.explain.methods import METHODS, occlusion
 from arrhythmia.explain.reference import compare_with_reference, log_odds
-from arrhythmia.model_settings import model_digest
+from arrhythmia.model_settings import network_digest
 from arrhythmia.records import read_record
 from studies import faithfulness as module
 from studies.explained_beats import sampled_records
@@ -122,7 +122,7 @@ def test_figures_are_stored_for_one_model_and_not_made_twice(
     monkeypatch.setattr(module, "measure", measured)
     results = run_faithfulness(explained_model, None, tmp_path)
     assert halves == ["DS1", "DS2"]
-    assert results == figures | {"model": model_digest(explained_model)}
+    assert results == figures | {"model": network_digest(explained_model)}
     assert read_json(tmp_path / FILE) == results
     assert (tmp_path / PICTURE).stat().st_size > 5000
     stamp = (tmp_path / PICTURE).stat().st_mtime_ns
@@ -136,4 +136,4 @@ def test_figures_are_stored_for_one_model_and_not_made_twice(
 def test_results_of_the_shipped_model_are_with_the_studies(tmp_path: Path) -> None:
     assert result_folder(DEFAULT_MODEL) == RESULTS
     assert result_folder(tmp_path / "mine") == tmp_path / "mine"
-    assert read_json(RESULTS / FILE)["model"] == model_digest(DEFAULT_MODEL)
+    assert read_json(RESULTS / FILE)["model"] == network_digest(DEFAULT_MODEL)
