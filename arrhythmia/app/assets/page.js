@@ -113,6 +113,7 @@
   // ---- files ----
   let request = null, polling = 0;
   function tell(step, error = "") {
+    if ($("step").textContent === step && $("error").textContent === error) return;
     $("progress").hidden = !step;
     $("step").textContent = step;
     $("error").textContent = error;
