@@ -13,10 +13,10 @@ from conftest import MakeRecord, error_line
 
 from arrhythmia.beats import find_beats
 from arrhythmia.errors import InputError
+from arrhythmia.lead_names import NOT_ECG
 from arrhythmia.records import (
     EXCERPT_NAME,
     EXCERPT_START,
-    NOT_ECG,
     Record,
     read_excerpt,
     read_record,

@@ -11,9 +11,10 @@ from typing import Final
 import numpy as np
 
 from arrhythmia.beats import cut_segments
-from arrhythmia.classifier import OWN_MODEL, Classifier
+from arrhythmia.classifier import Classifier
 from arrhythmia.detector import RATE, REFRACTORY_S
 from arrhythmia.errors import InputError
+from arrhythmia.files import OWN_MODEL
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.r_peaks import WHOLE_S
 from arrhythmia.rhythm import PAUSE_S

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from conftest import MakeRecord, error_line
 
-from arrhythmia.classifier import DEFAULT_MODEL, OWN_MODEL
 from arrhythmia.evaluate.stream import (
     ARMS,
     FILE,
@@ -25,6 +24,7 @@ from arrhythmia.evaluate.stream import (
     score_record,
     scores_of,
 )
+from arrhythmia.files import DEFAULT_MODEL, OWN_MODEL
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.mitdb import DS2
 from arrhythmia.model_settings import model_digest

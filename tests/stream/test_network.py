@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from arrhythmia.classifier import DEFAULT_MODEL, OWN_MODEL, Classifier
+from arrhythmia.classifier import Classifier
+from arrhythmia.files import DEFAULT_MODEL, OWN_MODEL
 from arrhythmia.stream.network import Network
 
 
