@@ -109,8 +109,9 @@ def find_record(name: str | Path, data_dir: str | Path | None = None) -> Path:
     for place in places:
         if place.with_name(f"{place.name}.hea").is_file():
             return place
-    if places[-1].with_name(f"{given.name}.dat").is_file():
-        raise InputError(f"record '{given.name}' lacks its header '{places[-1]}.hea'")
+    for place in places:
+        if place.with_name(f"{given.name}.dat").is_file():
+            raise InputError(f"record '{given.name}' lacks its header '{place}.hea'")
     if len(places) > 1 and not has_database(data_dir):
         raise InputError(f"no record '{name}', and the database is not in '{folder}': {GET_IT}")
     known = f" (there are {_known(folder)})" if len(places) > 1 else ""
