@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from arrhythmia.errors import InputError, MissingError, one_line, printable
+from arrhythmia.errors import InputError, one_line, printable
 from arrhythmia.lead_names import IS_ECG, IS_II, distinct, is_no_ecg
 from arrhythmia.mitdb import find_record
 from arrhythmia.recognise import format_of
@@ -162,7 +162,7 @@ class Record:
         known += ", …" if len(self.leads) > MOST_NAMED else ""
         if name is None:
             if not self.ecg_leads:
-                raise MissingError(f"record '{self.name}' has no ECG lead: {known}", "lead")
+                raise InputError(f"record '{self.name}' has no ECG lead: {known}")
             name = self.ecg_leads[0]
         column = self._column(name)
         if column is None:

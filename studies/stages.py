@@ -83,7 +83,7 @@ def annotate_watched(names: list[str]) -> dict[str, list[float]]:
     import sklearn.cluster  # noqa: F401 (counts as start)
 
     from arrhythmia import annotate, beats
-    from arrhythmia.annotate import holter
+    from arrhythmia.annotate import analysis
     from arrhythmia.trust import confidence
 
     for owner, name, stage in (
@@ -93,7 +93,7 @@ def annotate_watched(names: list[str]) -> dict[str, list[float]]:
         (annotate.Classifier, "find_beats", "beats"),
         (annotate.Classifier, "network_probabilities", "network"),
         (confidence, "shape_features", "network"),
-        (holter, "find_problems_of_record", "decision"),
+        (analysis, "find_problems_of_record", "decision"),
         (annotate, "_write", "write"),
     ):
         watch.watch(owner, name, stage)

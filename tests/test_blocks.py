@@ -27,7 +27,7 @@ FS, SECONDS = 250.0, 400.0
 @pytest.fixture
 def in_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Everything longer than 100 s is long."""
-    modules = ("arrhythmia.blocks", "arrhythmia.signals", "arrhythmia.formats.wfdb")
+    modules = ("arrhythmia.blocks", "arrhythmia.trust.events", "arrhythmia.formats.wfdb")
     for module in modules:
         monkeypatch.setattr(f"{module}.LONG_S", 100.0)
     monkeypatch.setattr(blocks, "BLOCK_S", 60.0)

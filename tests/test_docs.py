@@ -701,10 +701,10 @@ def test_the_default_method_is_the_one_that_wins_on_ds1() -> None:
 
 
 def test_stored_figures_are_of_the_shipped_model_and_in_the_ledger() -> None:
-    from arrhythmia.model_settings import model_digest
+    from arrhythmia.model_settings import model_digest, network_digest
 
     digest = model_digest(MODEL)
-    assert stored(RESULTS / "faithfulness.json")["model"] == digest
+    assert stored(RESULTS / "faithfulness.json")["model"] == network_digest(MODEL)
     assert stored(MODEL / "confidence.json")["model"] == digest
     ledger = pd.read_csv(LEDGER).set_index("digest")
     folders = [MODEL, *sorted(MODEL.parent.glob(f"{MODEL.name}-seed[0-9]"))]

@@ -119,7 +119,8 @@ def test_a_reader_works_through_the_sample(sample: Page, excerpt: Reading, tmp_p
 
     sample.locator(f"[data-pick='{number}']").click()
     sample.locator("#templates [data-act=name][data-value=V]").click()
-    expect(sample.locator("#status")).to_contain_text(f"template {number} named V: V {before} to")
+    told = re.compile(rf"template {number} named V: .*V {before} to {before + size}")
+    expect(sample.locator("#status")).to_contain_text(told)
     expect_count(sample, "V", before + size)
     sample.locator("summary", has_text="Changes").click()
     expect(sample.locator("#log li")).to_have_count(1)
@@ -195,6 +196,16 @@ def test_names_from_files_are_text(other: Page, make_record: MakeRecord, tmp_pat
     assert other.locator("img[src=x]").count() == 0
 
 
+def _undo(sample: Page) -> None:
+    """Take back by key: one that comes while the page is busy is not heard."""
+    sample.keyboard.press("u")
+    try:
+        expect(sample.locator("#status")).to_contain_text("taken back", timeout=5000)
+    except AssertionError:
+        sample.keyboard.press("u")
+        expect(sample.locator("#status")).to_contain_text("taken back")
+
+
 def test_by_keyboard_alone(sample: Page, excerpt: Reading) -> None:
     first = sample.locator("a, button, input, select, summary, [tabindex]").first
     expect(first).to_have_class("skip")
@@ -209,14 +220,12 @@ def test_by_keyboard_alone(sample: Page, excerpt: Reading) -> None:
     expect(sample.locator("#beat-words h3")).to_contain_text(f"beat {len(excerpt.letters) - 1} ")
     sample.keyboard.press("v")
     expect(sample.locator("#status")).to_contain_text("named V")
-    sample.keyboard.press("u")
-    expect(sample.locator("#status")).to_contain_text("taken back")
+    _undo(sample)
     sample.locator("[data-pick]").first.focus()
     sample.keyboard.press("Space")
     sample.keyboard.press("s")
     expect(sample.locator("#status")).to_contain_text("named S")
-    sample.keyboard.press("u")
-    expect(sample.locator("#status")).to_contain_text("taken back")
+    _undo(sample)
     sample.locator("#time").focus()
     sample.keyboard.type("0:02:00")
     sample.keyboard.press("Enter")

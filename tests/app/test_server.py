@@ -104,13 +104,10 @@ def test_what_a_file_does_not_say_is_asked_for(visitor: Visitor) -> None:
     assert again.json["error"] == "there is no file to be read: send it again"
 
 
-def test_the_lead_is_asked_for_where_none_is_an_ecg(visitor: Visitor) -> None:
+def test_where_no_lead_is_an_ecg_that_is_said(visitor: Visitor) -> None:
     body = "RESP,PLETH\n" + "\n".join(f"{line},{line}" for line in csv().decode().split())
-    asked = visitor.send(("resp.csv", b"# 250 Hz, mV\n" + body.encode()))
-    assert (asked["asks"], asked["leads"]) == ("lead", ["RESP", "PLETH"])
-    visitor.post("/answer", json={"lead": "PLETH"})
-    assert visitor.wait()["error"] == ""
-    assert visitor.summary()["leads"] == ["PLETH"]
+    told = visitor.send(("resp.csv", b"# 250 Hz, mV\n" + body.encode()))
+    assert (told["asks"], "has no ECG lead" in told["error"]) == ("", True)
 
 
 def test_decisions_that_come_with_a_file_are_obeyed(
