@@ -55,7 +55,8 @@ def test_what_is_timed_exists() -> None:
 def test_stages_add_up_and_tell_memory(data_dir: Path, tmp_path: Path) -> None:
     found = module._stages([make_day(tmp_path, data_dir, seconds=60)])
     assert set(found) == {*STAGES, "wfdb"}
-    assert all(seconds > 0 for seconds, _ in found.values())
+    assert all(seconds >= 0 for seconds, _ in found.values())  # of a minute, some take no 5 ms
+    assert min(found[stage][0] for stage in ("start", "detect")) > 0
     if Path("/proc/self/status").exists():
         assert 50 < found["read"][1] < 2000
 
