@@ -65,7 +65,9 @@
   document.addEventListener("keydown", (event) => {
     const { key, target } = event;
     if (key === "Enter" && target.id === "time") return act("time", target.value);
-    if (event.ctrlKey || event.altKey || event.metaKey || !target.closest?.("#work")) return;
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    // what had the focus may have been drawn anew: then the page itself has it
+    if (target !== document.body && !target.closest?.("#work")) return;
     if (target.matches("input, select, textarea")) return;
     const small = key.length === 1 ? key.toLowerCase() : key;
     const doing = ANYWHERE[small] ?? (target.closest("#strip") ? ON_THE_ECG[small] : undefined);
