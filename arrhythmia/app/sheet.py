@@ -39,7 +39,7 @@ def _card(reading: Reading, number: int, limits: dict[str, tuple[float, float]])
         "reader"
         if named.by(number) == READER
         else f"{100 * min(named.certainty(number), 0.99):.0f} %"
-    )  # noqa: E501
+    )
     timing = f"RR {template.coupling:.2f} then {template.pause:.2f}"
     picture = html.Img(
         src=_address(drawing(reading, number, limits)), width=WIDE, height=TALL * len(limits),

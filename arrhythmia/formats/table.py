@@ -100,6 +100,7 @@ def make_record(
         raise InputError(f"'{name}' holds {signals.shape[1]} signals, more than {MOST_SIGNALS}")
     signals = np.where(np.isfinite(signals), signals, np.nan)
     finite = signals[np.isfinite(signals)]
+    units = [hints.units] * len(units) if hints.units is not None else units
     given = [unit_of(unit) or unit for unit in units]
     if not any(unit in IN_MILLIVOLTS for unit in given) and len(finite):
         low, high = np.percentile(finite, [0.5, 99.5])

@@ -154,3 +154,14 @@ def test_what_cannot_be_used_is_one_line(tmp_path: Path, text: str, words: str) 
 @pytest.mark.parametrize("fs", [0.001, 1e9])
 def test_an_absurd_rate_is_refused(tmp_path: Path, fs: float) -> None:
     assert "sampling rate of" in error_line(lambda: read(tmp_path, rows(ONE), fs=fs))
+
+
+@pytest.mark.parametrize("units", ["mV", "uV"])
+def test_units_that_the_user_names_are_not_missed(tmp_path: Path, units: str) -> None:
+    """The note said that the file names none, and that they were taken as mV."""
+    file = tmp_path / "a.csv"
+    file.write_text("II\n" + "\n".join(str(value) for value in ONE), encoding="utf-8")
+    record = read_record(file, hints=Hints(fs=FS, units=units))
+    assert record.units == (units,)
+    assert not any("unit" in note for note in record.notes)
+    assert any("says no unit" in note for note in read_record(file, hints=Hints(fs=FS)).notes)

@@ -97,7 +97,7 @@ def test_a_long_record_does_not_decide_for_new_patients() -> None:
     new, truth, _ = patients(5, 100, spread=0.3)
     of_truth = new[np.arange(len(truth)), truth]
     assert (of_truth >= pooled[truth]).mean() < 0.6
-    assert (of_truth >= by_record[truth]).mean() > 0.75
+    assert (of_truth >= by_record[truth]).mean() > 0.83
 
 
 def test_a_class_of_few_records_is_in_every_set() -> None:

@@ -192,5 +192,6 @@ def test_confidence_of_the_shipped_model_is_worth_having() -> None:
     assert report["sets"]["90"]["coverage"] > 0.88
     assert report["sets"]["95"]["coverage"] > 0.93
     assert report["sets"]["90"]["size"] < 1.3
+    assert report["sets"]["95"]["size"] < 1.6
     assert report["risk"]["ratio"] < 0.6
     assert report["referred"]["share"] < 0.08
