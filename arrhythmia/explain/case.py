@@ -13,6 +13,7 @@ from arrhythmia.decision import Decision
 from arrhythmia.drawing import clock
 from arrhythmia.explain import vocabulary, wording
 from arrhythmia.explain.explanation import Explanation
+from arrhythmia.explain.measured import correlation
 from arrhythmia.explain.reasons import Reasons
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.predictions import SET_CLASSES, Assessment
@@ -291,7 +292,7 @@ class Case:
             return wording.ALONE if len(self.beats) < FEWEST_BEATS else ""
         own = float(self.decision.by_itself[self.beat].max())
         mean = self.beats.segments[self.template.beats].mean(axis=0)
-        alike = float(np.corrcoef(self.beats.segments[self.beat], mean)[0, 1])
+        alike = correlation(self.beats.segments[self.beat], mean)
         words = wording.template_words(
             len(self.template), self.called_like_it, self.called, self.by_itself, own, alike
         )

@@ -72,10 +72,11 @@ def _similarity(beats: Beats, beat: int, waves: Waves) -> float:
     of_beat = waves.edges[3:5]
     of_template = qrs_extent(beats.template_beat, beats.fs, round(BeatSettings.before * beats.fs))
     part = slice(round(min(of_beat[0], of_template[0])), round(max(of_beat[1], of_template[1])) + 1)
-    return _correlation(beats.segments[beat][part], beats.template_beat[part])
+    return correlation(beats.segments[beat][part], beats.template_beat[part])
 
 
-def _correlation(first: np.ndarray, second: np.ndarray) -> float:
+def correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Of two stretches of the same length; 0 where one of them is flat."""
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return 0.0  # a flat line is like nothing: the quotient would be NaN
     return float(np.corrcoef(first, second)[0, 1])
