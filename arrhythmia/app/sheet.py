@@ -52,7 +52,8 @@ def _card(reading: Reading, number: int, limits: dict[str, tuple[float, float]])
     ]
     pick = html.Button(
         [picture, html.Span(text, className="line")], className="pick",
-        **{"data-pick": str(number), "aria-pressed": "false"},
+        **{"data-pick": str(number), "data-key": f"{number}-{template.beats[0]}-{size}",
+           "aria-pressed": "false"},
     )  # fmt: skip
     show = html.Button(
         "show", className="small",

@@ -8,26 +8,49 @@
   const act = (what, value = null) => set("act", { data: { do: what, value, count: ++count } });
 
   // ---- templates that are chosen ----
-  const pressed = (kind) => [...document.querySelectorAll(`[data-${kind}][aria-pressed=true]`)];
-  const picks = () => pressed("pick").map((card) => Number(card.dataset.pick));
   const press = (button, on) => button.setAttribute("aria-pressed", String(on));
+  const cards = () => [...document.querySelectorAll("[data-pick]")];
+  const chosen = new Set();
+  let focused = null;
+  const picks = () => (
+    cards().filter((card) => chosen.has(card.dataset.key)).map((card) => Number(card.dataset.pick)));
+  function pick(key = null) {
+    if (key === null) chosen.clear();
+    else if (!chosen.delete(key)) chosen.add(key);
+    sheetDrawn();
+  }
+  // the sheet is drawn anew after each decision and in another order: what is chosen goes along
+  function sheetDrawn() {
+    const keys = new Set(cards().map((card) => card.dataset.key));
+    chosen.forEach((key) => { if (!keys.has(key)) chosen.delete(key); });
+    for (const card of cards()) {
+      press(card, chosen.has(card.dataset.key));
+      if (card.dataset.key === focused && document.activeElement === document.body) {
+        card.focus({ preventScroll: true });
+      }
+    }
+  }
+  document.addEventListener("focusin", ({ target }) => { focused = target.dataset?.key ?? null; });
+  document.addEventListener("pointerdown", () => { focused = null; }, true);
   function decide(what, value) {
     if (what === "name") act(what, { numbers: picks(), class: value });
     else if (what === "split") act(what, picks());
     else act(what, value);
-    if (["name", "split", "undo"].includes(what)) pressed("pick").forEach((b) => press(b, false));
+    if (["name", "split", "undo"].includes(what)) pick();
   }
 
   // ---- buttons and fields ----
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("button");
     if (!button) return;
-    const { act: what, value, pick, toggle } = button.dataset;
+    const { act: what, value, key, toggle } = button.dataset;
     if (what) decide(what, value);
-    else if (pick ?? toggle) press(button, button.getAttribute("aria-pressed") !== "true");
+    else if (key) pick(key);
+    else if (toggle) press(button, button.getAttribute("aria-pressed") !== "true");
     else if (button.id === "again") send("/again", {
       lead: $("set-lead").value, units: $("set-units").value,
-      inverted: pressed("toggle").map((b) => b.dataset.toggle),
+      inverted: [...document.querySelectorAll("[data-toggle][aria-pressed=true]")]
+        .map((lead) => lead.dataset.toggle),
     });
     else if (button.id === "answer") send("/answer", {
       fs: $("ask-fs").value, units: $("ask-units").value, lead: $("ask-lead").value,
@@ -214,6 +237,9 @@
       clearTimeout(wait);
       wait = setTimeout(measure, 150);
     }).observe($("strip"));
+    new MutationObserver(sheetDrawn).observe($("sheet"), {
+      childList: true, subtree: true, attributeFilter: ["data-key"],
+    });
     dark.addEventListener("change", measure);
     measure();
     if ($("strip").clientWidth < NARROW) {
