@@ -132,13 +132,37 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
             shutil.rmtree(part, ignore_errors=True)
 
 
+def temporary_folder() -> tempfile.TemporaryDirectory:
+    """An empty folder among the system's temporary files, for this user alone.
+
+    Returns
+    -------
+    TemporaryDirectory
+        Deleted with all in it when it is forgotten. What a kill leaves of it, which may be a
+        patient's recording, the next call removes.
+
+    Raises
+    ------
+    InputError
+        If there is no place for it.
+    """
+    with _writable("temporary files", "set TMPDIR to a folder with room"):
+        remove_leftovers(Path(tempfile.gettempdir()))
+        return tempfile.TemporaryDirectory(prefix=f"{_part_name()}.", ignore_cleanup_errors=True)
+
+
 def _part(path: Path) -> Path:
-    """Name of a temporary file or folder beside a path; `remove_leftovers` knows it by that."""
-    return path.with_name(f"{PART}{_HOST}-{os.getpid()}-{token_hex(4)}{path.suffix}")
+    """Name of a temporary file or folder beside a path."""
+    return path.with_name(f"{_part_name()}{path.suffix}")
+
+
+def _part_name() -> str:
+    """A new name that `remove_leftovers` knows."""
+    return f"{PART}{_HOST}-{os.getpid()}-{token_hex(4)}"
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete temporary files of `whole_file` and `whole_folder` whose program was killed.
+    """Delete temporary files of this module whose program was killed.
 
     Those of a program that still runs are left, as are those of other machines for a day.
     """

@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from signal import Signals, default_int_handler, signal
-from threading import Thread
+from threading import Event, Thread
 from typing import Final
 
 import numpy as np
+import requests
 import wfdb
 
 from arrhythmia.files import CLONE, PART, remove_leftovers
@@ -29,6 +32,11 @@ SIGNALS: Final = ("SIGKILL", "SIGTERM", "SIGINT")
 QUICK: Final = ("predict", "annotate", "download")
 """These are run again after each kill; of the others the leftovers are removed as a run would."""
 SLOW: Final = ("train", "calibrate", "evaluate", "evaluate --folds")
+PAGE: Final = "app"
+"""Is sent recordings until it is killed; what it leaves is among the temporary files."""
+PAGE_S: Final = 10.0
+"""It serves, and has analysed what it was sent, within this time."""
+COMMANDS: Final = (*QUICK, *SLOW, PAGE)
 FIRST_S, LAST_S = 0.3, 45.0
 """Python has begun before the first kill; slow commands are killed within the last."""
 PATIENCE_S: Final = 5.0
@@ -50,6 +58,7 @@ def arguments(name: str, folder: Path, data_dir: Path, url: str) -> list[str]:
         "calibrate": [*package, "calibrate", *database],
         "evaluate": [*package, "evaluate", "--data-dir", str(folder.parent / "ds1_as_ds2")],
         "evaluate --folds": [*package, "evaluate", "--folds", *database],
+        PAGE: [*package, "app", record, "--port", str(free_port())],
     }[name]  # fmt: skip
 
 
@@ -78,19 +87,23 @@ def kills(seed: int, times: int, data_dir: Path, tell: Callable[[str], None]) ->
     with (
         ThreadingHTTPServer(("127.0.0.1", 0), handler) as server,
         tempfile.TemporaryDirectory() as place,
-        ThreadPoolExecutor(len((*QUICK, *SLOW))) as threads,
+        ThreadPoolExecutor(len(COMMANDS)) as threads,
     ):
         Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/"
         write_ds1_as_ds2(data_dir, Path(place) / "ds1_as_ds2")
 
         def one(name: str) -> dict[str, int]:
-            wrong = kills_of(name, random.Random(f"{seed} {name}"), times, Path(place), partial(
-                arguments, name, data_dir=data_dir, url=url))  # fmt: skip
+            rng, call = random.Random(f"{seed} {name}"), partial(
+                arguments, name, data_dir=data_dir, url=url)  # fmt: skip
+            if name == PAGE:
+                wrong = kills_of_page(rng, times, Path(place), call, data_dir / "106")
+            else:
+                wrong = kills_of(name, rng, times, Path(place), call)
             tell(f"{name}: {wrong}")
             return wrong
 
-        counts = dict(zip((*QUICK, *SLOW), threads.map(one, (*QUICK, *SLOW)), strict=True))
+        counts = dict(zip(COMMANDS, threads.map(one, COMMANDS), strict=True))
         server.shutdown()
     return counts
 
@@ -146,6 +159,57 @@ def kills_of(
     return wrong
 
 
+def kills_of_page(
+    rng: random.Random, times: int, place: Path, call: Callable[[Path], list[str]], record: Path
+) -> dict[str, int]:
+    """As `kills_of`, of the page while it is sent a recording again and again."""
+    project, wrong = copy_project(place / "project of app"), dict.fromkeys(COLUMNS, 0)
+    for number, which in enumerate(SIGNALS * times):
+        folder = place / f"app {number}"
+        folder.mkdir()
+        own = {"TMPDIR": str(folder)}
+        asked = call(folder)
+        with sending(record, int(asked[-1])):
+            told, orphans = run(project, asked, which, rng.uniform(FIRST_S, PAGE_S), own)
+        wrong["kills"] += 1
+        wrong["tracebacks"] += "Traceback" in told
+        wrong["orphans"] += orphans
+        wrong["broken"] += len(files_in(folder))
+        run(project, call(folder), "SIGTERM", PAGE_S, own)  # it removes what was left
+        wrong["leftovers"] += len(list(folder.iterdir()))
+        shutil.rmtree(folder)
+    return wrong
+
+
+@contextmanager
+def sending(record: Path, port: int) -> Iterator[None]:
+    """Send a record to a page of this computer meanwhile, whenever it answers."""
+    stop, home = Event(), f"http://127.0.0.1:{port}"
+    parts = [record.with_suffix(suffix) for suffix in (".hea", ".dat", ".atr")]
+    files = [("file", (part.name, part.read_bytes())) for part in parts]
+
+    def send() -> None:
+        while not stop.wait(0.2):
+            with suppress(requests.RequestException), requests.Session() as visitor:
+                visitor.get(home, timeout=5)
+                visitor.post(f"{home}/open", files=files, headers={"Origin": home}, timeout=20)
+
+    thread = Thread(target=send, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def free_port() -> int:
+    """A port of this computer that nothing listens on."""
+    with socket.socket() as at:
+        at.bind(("127.0.0.1", 0))
+        return at.getsockname()[1]
+
+
 def copy_project(folder: Path) -> Path:
     """What the commands need of the project, to be written to without harm."""
     models = [CLONE / "saved_models" / "all", *(CLONE / "saved_models").glob("ds1*/")]
@@ -175,17 +239,21 @@ def write_ds1_as_ds2(data_dir: Path, folder: Path, seconds: int = 120) -> None:
 
 
 def run(
-    project: Path, call: list[str], which: str | None = None, after_s: float = 0.0
+    project: Path,
+    call: list[str],
+    which: str | None = None,
+    after_s: float = 0.0,
+    environment: dict[str, str] | None = None,
 ) -> tuple[str, int]:
     """What a command wrote to stderr, and how many of its processes live on after its end.
 
-    It is sent a signal after some seconds.
+    It is sent a signal after some seconds, and gets some more variables of the environment.
     """
     token = f"{os.getpid()}-{random.random()}"
     with tempfile.TemporaryFile("w+") as told:
         with subprocess.Popen(
             [sys.executable, *call], cwd=project, stdout=subprocess.DEVNULL, stderr=told,
-            env=os.environ | {"GUARDED": token},
+            env=os.environ | (environment or {}) | {"GUARDED": token},
         ) as process:  # fmt: skip
             if which is not None:
                 try:

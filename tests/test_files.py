@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -22,6 +23,7 @@ from arrhythmia.files import (
     read_json,
     remove_leftovers,
     shipped,
+    temporary_folder,
     whole_file,
     whole_folder,
 )
@@ -266,6 +268,28 @@ def test_leftovers_of_a_kill_are_removed_by_the_next_run_and_others_stay(tmp_pat
     assert {file.name for file in tmp_path.iterdir()} == {
         ".part-of-somebody", ".party", "b.csv", "c.csv",
     }  # fmt: skip
+
+
+def test_a_temporary_folder_is_private_and_what_a_kill_leaves_of_it_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = (
+        "import os, signal; from pathlib import Path\n"
+        "from arrhythmia.files import temporary_folder\n"
+        "folder = temporary_folder()\nPath(folder.name, 'patient.dat').touch()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    own = os.environ | {"TMPDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], cwd=files.CLONE, check=False, env=own)
+    (left,) = tmp_path.iterdir()
+    assert (left / "patient.dat").is_file()
+    with temporary_folder() as one, temporary_folder() as other:
+        assert {Path(one), Path(other)} == set(tmp_path.iterdir())
+        assert Path(one).stat().st_mode & 0o777 == 0o700
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    assert "TMPDIR" in error_line(temporary_folder)
 
 
 def test_leftovers_of_other_machines_are_removed_after_a_day(tmp_path: Path) -> None:

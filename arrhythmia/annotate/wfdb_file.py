@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from arrhythmia.annotate.analysis import Analysis
-from arrhythmia.files import whole_file
+from arrhythmia.files import temporary_folder, whole_file
 from arrhythmia.naming import READER
 
 ANNOTATOR: Final = "ai"
@@ -48,7 +47,7 @@ def write_annotation(file: Path, analysis: Analysis, model: str) -> None:
             marks.append((int(place), UNCLASSIFIED, ""))
     marks.sort(key=lambda mark: (mark[0], mark[1] != NOTE, mark[1] != QUALITY))
     places, symbols, notes = zip(*marks, strict=True)
-    with tempfile.TemporaryDirectory() as part, whole_file(file) as whole:
+    with temporary_folder() as part, whole_file(file) as whole:
         wfdb.wrann(
             "record", ANNOTATOR, np.array(places), symbol=list(symbols), fs=analysis.record.fs,
             aux_note=list(notes), write_dir=part,

@@ -7,6 +7,7 @@ import errno
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,7 @@ from arrhythmia.app.reading import Settings, begin, read, warm_up
 from arrhythmia.app.server import LARGEST, is_loopback, make_app
 from arrhythmia.cli import hints_of
 from arrhythmia.errors import InputError
+from arrhythmia.files import temporary_folder
 from arrhythmia.records import EXCERPT_NAME
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ def serve(options: argparse.Namespace) -> None:
     from threadpoolctl import threadpool_limits
     from waitress import create_server
 
+    with suppress(InputError):  # nothing can have been left where nothing can be written
+        temporary_folder().cleanup()  # what a killed server left of somebody's recording goes
     threadpool_limits(1)  # the matrices are small: threads that wait for each other slow it tenfold
     recording = read(options.file or EXCERPT_NAME, hints_of(options), options.data_dir)
     app = make_app(start(lambda: begin(recording, Settings(options.lead))), options.host)

@@ -6,10 +6,10 @@ import ipaddress
 import re
 import shutil
 import socket
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import flask
@@ -24,6 +24,7 @@ from arrhythmia.app.panels import DECISIONS, OUTPUTS
 from arrhythmia.app.reading import Settings
 from arrhythmia.app.session import Session, Sessions
 from arrhythmia.errors import InputError, one_line
+from arrhythmia.files import temporary_folder
 from arrhythmia.records import IN_MILLIVOLTS, Hints
 
 COOKIE: Final = "arrhythmia"
@@ -225,7 +226,7 @@ def _add_routes(server: flask.Flask, current: Callable[[], Session | None]) -> N
             return _refused(404, "there is no such file")
         reading = session.reading
         name = f"{plain_name(reading.analysis.record.name)}.{suffix}"
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary_folder() as folder:
             file = Path(folder, f"record.{suffix}")
             if suffix == DECISIONS:
                 reading.decisions.save(file)
@@ -246,7 +247,7 @@ def plain_name(name: str) -> str:
     return name.lstrip(".")[-LONGEST_NAME:] or "record"
 
 
-def saved(files: list[FileStorage]) -> tuple[tempfile.TemporaryDirectory, Path]:
+def saved(files: list[FileStorage]) -> tuple[TemporaryDirectory, Path]:
     """Keep files that were sent, and tell which is the recording.
 
     Returns
@@ -263,7 +264,7 @@ def saved(files: list[FileStorage]) -> tuple[tempfile.TemporaryDirectory, Path]:
     """
     if not files or len(files) > MOST_FILES:
         raise InputError(f"send the files of one recording, at most {MOST_FILES}")
-    folder = tempfile.TemporaryDirectory(prefix="arrhythmia-", ignore_cleanup_errors=True)
+    folder = temporary_folder()
     names = [plain_name(file.filename or "") for file in files]
     try:
         if len(set(names)) < len(names):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from arrhythmia.errors import InputError
+from arrhythmia.files import temporary_folder
 from arrhythmia.formats.table import check_unpacked
 from arrhythmia.records import Hints, Record, read_record
 
@@ -35,7 +35,7 @@ def read(path: Path, hints: Hints) -> Record:
         If it is damaged, unpacks to too much, or holds no recording or several.
     """
     try:
-        with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+        with zipfile.ZipFile(path) as archive, temporary_folder() as folder:
             members = [m for m in archive.infolist() if not m.is_dir()]
             if len(members) > MOST_FILES or sum(m.file_size for m in members) > LARGEST:
                 raise InputError(

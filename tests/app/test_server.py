@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import tempfile
 import time
 import zipfile
 from concurrent.futures import Future
@@ -17,13 +18,13 @@ from app.conftest import csv, wait_for
 from flask.testing import FlaskClient
 
 from arrhythmia.annotate import Options, annotate_one
-from arrhythmia.app import server as module
 from arrhythmia.app import session as sessions
 from arrhythmia.app.panels import OUTPUTS
 from arrhythmia.app.reading import Reading
 from arrhythmia.app.server import is_known_host, make_app, plain_name
 from arrhythmia.app.session import Session, Sessions
 from arrhythmia.errors import InputError
+from arrhythmia.files import PART
 from arrhythmia.naming import Decisions
 
 HOME = "http://127.0.0.1:8050"
@@ -143,7 +144,7 @@ def test_a_broken_upload_gives_a_sentence(
     assert words in answer["error"]
     assert "\n" not in answer["error"]
     assert "/tmp" not in answer["error"]
-    assert "/arrhythmia-" not in answer["error"]
+    assert PART not in answer["error"]
     assert visitor.summary()["record"] == "208-excerpt"
 
 
@@ -175,7 +176,7 @@ def test_an_upload_has_a_limit(first: Future, monkeypatch: pytest.MonkeyPatch) -
 def test_nothing_is_left_on_disk(
     visitor: Visitor, pair: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     visitor.send(*files_of(pair))
     visitor.send(("broken.edf", b"0       " + b"x" * 600))
     visitor.send(("mine.csv", csv()))

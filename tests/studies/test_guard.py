@@ -50,6 +50,44 @@ folder = Path(sys.argv[1])
     assert counts == NOTHING | {"kills": 1} | ({fault: 1} if fault else {})
 
 
+PAGE = """
+import os, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+place = Path(os.environ["TMPDIR"])
+class Page(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+    def do_POST(self):
+        sent = self.rfile.read(int(self.headers["Content-Length"]))
+        assert b'filename="r.dat"' in sent and self.headers["Origin"].endswith(sys.argv[-1])
+        (place / ".part-x").mkdir(exist_ok=True)
+        (place / ".part-x" / "r.dat").touch()
+        (place / "r.dat").touch()
+        print("Traceback", file=sys.stderr, flush=True)
+        self.do_GET()
+HTTPServer(("127.0.0.1", int(sys.argv[-1])), Page).serve_forever()
+"""
+
+
+@pytest.mark.slow
+def test_what_a_page_leaves_is_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(kills, "copy_project", lambda folder: tmp_path)
+    monkeypatch.setattr(kills, "SIGNALS", ("SIGTERM",))
+    monkeypatch.setattr(kills, "FIRST_S", 5.0)
+    monkeypatch.setattr(kills, "PAGE_S", 5.0)
+    for suffix in (".hea", ".dat", ".atr"):
+        (tmp_path / f"r{suffix}").write_bytes(b"1")
+
+    def call(_: Path) -> list[str]:
+        return ["-c", PAGE, str(kills.free_port())]
+
+    counts = kills.kills_of_page(random.Random(1), 1, tmp_path, call, tmp_path / "r")
+    # the second run, to which nothing is sent, removes nothing of the first
+    assert counts == NOTHING | {"kills": 1, "tracebacks": 1, "broken": 1, "leftovers": 2}
+
+
 def test_a_command_is_killed_and_its_words_are_kept(tmp_path: Path) -> None:
     code = "import sys, time; print('begun', file=sys.stderr, flush=True); time.sleep(50)"
     assert run(tmp_path, ["-c", code], "SIGKILL", 1.0) == ("begun\n", 0)
