@@ -175,7 +175,7 @@ def _time_predict(data_dir: str | Path | None, model: str | Path) -> dict[str, f
         start = "import arrhythmia.backend"
         return {
             "predict.py, cold start to figure": _seconds(lambda: _run(command), 3),
-            "of which the import of TensorFlow": _seconds(
+            "the import of TensorFlow, for methods with gradients and for training": _seconds(
                 lambda: _run([sys.executable, "-c", start]), 3
             ),
         }
