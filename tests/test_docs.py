@@ -851,6 +851,7 @@ def test_there_are_quotes() -> None:
     assert len(QUOTES) == blocks.count("output") >= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "code", "output"), QUOTES)
 def test_quoted_output_is_what_is_printed(
     kind: str, code: str, output: str, tmp_path: Path

@@ -76,6 +76,7 @@ def test_a_network_of_another_kind_is_refused() -> None:
         Forward.of(other)
 
 
+@pytest.mark.slow
 def test_no_tensorflow_is_imported_to_classify() -> None:
     import subprocess
     import sys

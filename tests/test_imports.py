@@ -199,6 +199,7 @@ def test_no_module_is_too_long(module: str) -> None:
     assert lines <= LONGEST
 
 
+@pytest.mark.slow
 def test_tensorflow_and_matplotlib_are_imported_when_they_are_needed() -> None:
     """They take seconds: input is checked before."""
     trunk = ", ".join(f"arrhythmia.{name}" for name in TRUNK_ORDER if name != "model")

@@ -512,6 +512,7 @@ def test_no_command_is_an_error(capsys: Capture) -> None:
     assert "COMMAND" in only_line(capsys)
 
 
+@pytest.mark.slow
 def test_bad_input_is_told_before_tensorflow_is_imported(half: Path, tmp_path: Path) -> None:
     argvs = [options.split() for options in BAD_OPTIONS if not options.startswith("download")]
     code = (

@@ -187,6 +187,7 @@ def test_decisions_hold_where_beats_are_detected_and_lost_ones_are_told(
     assert not decisions.classes(some, named.classes)[1].any()
 
 
+@pytest.mark.slow
 def test_annotate_obeys_what_a_reader_named(
     path: Path, tiny_model: Path, tmp_path: Path, capsys: Capture
 ) -> None:

@@ -163,6 +163,7 @@ def test_json_agrees_with_the_classifier_on_the_whole_record(
     assert facts["sample"] == table["sample"][V_BEAT]
 
 
+@pytest.mark.slow
 def test_text_tells_the_same_as_json(run: Run) -> None:
     facts = facts_of(run("--record", "SYN", "--beat", V_BEAT, *QUICK, "--json"))
     result = run("--record", "SYN", "--beat", V_BEAT, *QUICK)
@@ -175,6 +176,7 @@ def test_text_tells_the_same_as_json(run: Run) -> None:
     assert (result.code, result.err) == (0, "")
 
 
+@pytest.mark.slow
 def test_the_same_beat_by_time_and_by_number(run: Run) -> None:
     facts = facts_of(run("--record", "SYN", "--beat", "14", *QUICK, "--json"))
     by_time = facts_of(run("--record", "SYN", "--time", facts["time"], *QUICK, "--json"))
@@ -193,6 +195,7 @@ def test_notes_go_to_stderr_one_a_line(run: Run) -> None:
     assert facts_of(result)["reference"] is None
 
 
+@pytest.mark.slow
 def test_a_pause_of_six_seconds_reads_six_seconds(run: Run) -> None:
     options = ("--record", "PAUSE", "--beat", "13", *QUICK)
     facts = facts_of(run(*options, "--json"))
@@ -312,6 +315,7 @@ def test_a_beat_that_cannot_be_read_gets_no_class_anywhere(
     assert not any(name in data["heading"] for name in CLASS_NAMES.values())
 
 
+@pytest.mark.slow
 @pytest.mark.database
 def test_the_shipped_model_knows_both_sample_beats(run: Run, data_dir: Path) -> None:
     result = run("--data-dir", data_dir, "--json", model=DEFAULT_MODEL)
@@ -325,6 +329,7 @@ def test_the_shipped_model_knows_both_sample_beats(run: Run, data_dir: Path) -> 
         assert sample_beat["explanation_note"] == ""
 
 
+@pytest.mark.slow
 @pytest.mark.database
 def test_one_reading_of_the_network_gives_one_class(
     run: Run, data_dir: Path, figures: list[Figure]
@@ -451,6 +456,7 @@ def test_the_command_works_elsewhere_without_the_database(tiny_model: Path, here
     assert all(line.startswith("note: ") for line in done.stderr.splitlines())
 
 
+@pytest.mark.slow
 def test_bad_input_is_told_before_tensorflow_is_imported(
     tiny_model: Path, records: Path, here: Path
 ) -> None:
@@ -500,6 +506,7 @@ def test_a_signal_file_is_not_overwritten_by_the_figure(
     assert signal.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_several_beats_are_explained_with_one_start(run: Run, here: Path) -> None:
     result = run("SYN", "--beats", "5,9,5,14", "--json", "--output", "my.png", "--html", "my.html")
     facts = facts_of(result)
@@ -514,6 +521,7 @@ def test_several_beats_are_explained_with_one_start(run: Run, here: Path) -> Non
     assert len(result.err.splitlines()) == len(set(result.err.splitlines()))
 
 
+@pytest.mark.slow
 def test_r_peaks_are_detected_where_that_is_asked_for(run: Run, here: Path) -> None:
     place = ("SYN", "--beat", "6", *QUICK, "--json", "--r-peaks")
     marked, detected = (facts_of(run(*place, source)) for source in ("atr", "detect"))
@@ -521,6 +529,7 @@ def test_r_peaks_are_detected_where_that_is_asked_for(run: Run, here: Path) -> N
     assert detected["reference"] is None
 
 
+@pytest.mark.slow
 def test_the_least_sure_beats_come_first(run: Run, here: Path) -> None:
     facts = facts_of(run("FLAT", "--worst", "4", "--json"))
     assert len(facts) == 4

@@ -181,6 +181,7 @@ def test_a_heart_rate_is_detected_in_the_excerpt() -> None:
     assert 60 * len(located(excerpt).sample) / excerpt.seconds == pytest.approx(100, abs=15)
 
 
+@pytest.mark.slow
 @pytest.mark.database
 def test_nearly_all_beats_of_the_training_records_are_detected(data_dir: Path) -> None:
     """The flutter of 207 is marked too."""

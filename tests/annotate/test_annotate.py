@@ -186,6 +186,7 @@ def test_a_readers_decisions_are_obeyed_and_marked(
     assert named == ["F", "F"]
 
 
+@pytest.mark.slow
 def test_several_jobs_write_what_one_writes(
     options: Options, make_record: MakeRecord, tmp_path: Path
 ) -> None:
@@ -216,6 +217,7 @@ def test_noise_is_not_written_as_beats(
     assert facts["not_assessable_percent"] > 5
 
 
+@pytest.mark.slow
 @pytest.mark.database
 def test_a_paced_heart_is_not_classified(options: Options, data_dir: Path) -> None:
     one = one_of("102", options=replace(options, data_dir=str(data_dir), model=None))

@@ -111,6 +111,7 @@ def test_the_commit_of_another_project_is_not_that_of_an_installed_package(
     assert commit() == "unknown"
 
 
+@pytest.mark.slow
 def test_ledgers_written_at_once_lose_nothing(tiny_model: Path, tmp_path: Path) -> None:
     ledger, table = tmp_path / "ds2_ledger.csv", random_table(("100",))
     (tmp_path / "figures.json").write_text(json.dumps({"aami": summary(table)["aami"]}), "utf-8")

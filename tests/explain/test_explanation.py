@@ -150,6 +150,7 @@ def test_heat_of_every_beat_is_between_zero_and_one(
     assert heatmap.target_class == called_class(tiny_classifier, beats, beat)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", BEAT_CLASSES)
 def test_the_score_explained_is_the_networks_own(
     tiny_classifier: Classifier, beats: Beats, target: str, monkeypatch: pytest.MonkeyPatch

@@ -159,6 +159,7 @@ def test_waves_are_named_where_they_are(case: Case) -> None:
     assert named == {"P": 0.25, "QRS": 0.405, "T": 0.64}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("p_seen", "t_seen"), [(False, True), (True, False), (False, False)])
 def test_waves_that_were_not_seen_are_in_brackets(
     record: Record, p_seen: bool, t_seen: bool

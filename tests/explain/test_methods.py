@@ -71,6 +71,7 @@ def test_a_network_that_sees_only_shape_is_not_explained_by_timing(
     )
 
 
+@pytest.mark.slow
 @EVERY_METHOD
 @pytest.mark.parametrize(("wave", "place"), [("QRS", 41), ("P", 23), ("T", 65)])
 def test_a_network_that_goes_by_one_wave_is_explained_by_it(
@@ -165,6 +166,7 @@ def test_every_method_explains_every_class_and_repeats_itself(
     np.testing.assert_allclose(tiny_classifier.probabilities(beats), before, atol=1e-6)
 
 
+@pytest.mark.slow
 @EVERY_METHOD
 def test_a_record_shorter_than_a_run_is_explained(method: str, tmp_path: Path,
                                                   make_record: MakeRecord) -> None:  # fmt: skip

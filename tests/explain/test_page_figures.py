@@ -99,6 +99,7 @@ def test_a_beat_that_cannot_be_read_has_no_waves(record: Record) -> None:
     assert "shapes" not in as_json(ecg_figure(case))["layout"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("units", ["mV", "uV", "µV"])
 def test_voltages_are_drawn_on_paper_ruled_in_mv(record: Record, case: Case, units: str) -> None:
     factor = 1.0 if units == "mV" else 1e3

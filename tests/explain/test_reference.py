@@ -93,6 +93,7 @@ def test_parts_hold_every_atom_once_but_the_beat_among_its_neighbours(
     assert sorted(i for which in RHYTHM.values() for i in which) == list(range(len(RR_INPUTS)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unseen", [(), ("rr",), ("beat",), ("difference",)])
 def test_the_halves_say_what_the_whole_network_says(beats: Beats, unseen: tuple[str, ...]) -> None:
     classifier = blind(*unseen)

@@ -57,6 +57,7 @@ def test_the_rhythm_is_named_where_it_says_something_of_a_single_beat() -> None:
     assert not found[3].fibrillating
 
 
+@pytest.mark.slow
 @pytest.mark.database
 @pytest.mark.parametrize(
     ("name", "sample", "early"), [("232", 620382, 0.56), ("234", 306926, 0.11), ("200", 2506, 0.26)]

@@ -106,6 +106,7 @@ def waves_at(name: str, sample: int, data_dir: object) -> Waves:
     return beat_waves(record, beats, beat, templates)
 
 
+@pytest.mark.slow
 @pytest.mark.database
 @pytest.mark.parametrize(
     ("name", "sample", "seen_s"),

@@ -113,6 +113,7 @@ def test_a_gap_is_told_and_hides_nothing_after_it(play: Play, record: Record) ->
     assert len(whole ^ {round(b.time, 1) for b in after if b.time > 52}) <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lead", [0, 1])
 @pytest.mark.parametrize("value", [np.nan, 5.0])
 def test_a_lead_that_is_off_is_told_and_the_other_goes_on(

@@ -50,6 +50,7 @@ def test_a_file_gives_a_line_for_each_beat(played: list[dict]) -> None:
         assert one.keys() >= ({"beat", "p", "delay"} if "beat" in one else {"event", "state"})
 
 
+@pytest.mark.slow
 def test_standard_input_gives_what_the_file_gives(place: Path, played: list[dict]) -> None:
     command = [*COMMAND, "--fs", "250", "--leads", "MLII,V1"]
     text = rows_of(read_record(place))
@@ -62,6 +63,7 @@ def test_standard_input_gives_what_the_file_gives(place: Path, played: list[dict
     ]
 
 
+@pytest.mark.slow
 def test_beats_are_told_before_the_end_of_the_input(place: Path) -> None:
     command = [*COMMAND, "--fs", "250", "--leads", "MLII,V1"]
     rows = rows_of(read_record(place)).splitlines(keepends=True)
@@ -78,6 +80,7 @@ def test_beats_are_told_before_the_end_of_the_input(place: Path) -> None:
         assert process.wait(60) == 0
 
 
+@pytest.mark.slow
 def test_a_socket_is_served_until_it_is_stopped(place: Path, played: list[dict]) -> None:
     command = [*COMMAND, "--fs", "250", "--leads", "MLII,V1", "--listen", "0"]
     text = rows_of(read_record(place))
@@ -139,6 +142,7 @@ def test_what_cannot_be_done_is_told_in_a_line(
     assert text in line
 
 
+@pytest.mark.slow
 def test_a_bad_row_of_standard_input_ends_it(place: Path) -> None:
     command = [*COMMAND, "--fs", "250", "--leads", "MLII,V1"]
     text = rows_of(read_record(place))[:20_000].rpartition(b"\n")[0] + b"\n1,oops\n2,2\n"
@@ -148,6 +152,7 @@ def test_a_bad_row_of_standard_input_ends_it(place: Path) -> None:
     assert b"1,oops" in ran.stderr
 
 
+@pytest.mark.slow
 def test_a_column_of_time_tells_lost_samples(place: Path) -> None:
     record = read_record(place)
     seconds = np.arange(len(record)) / 250

@@ -31,6 +31,7 @@ def fake_run(experiment: Experiment, _: object, folder: Path, *__: object) -> di
     return experiment.store({name: np.diag([9, 3, 2, 1]) for name in names}, 1.0, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_graphs")
 def test_a_run_is_stored_whole(
     tmp_path: Path, records: dict[str, Leads], experiment: Experiment, tiny: TrainingSettings

@@ -160,6 +160,7 @@ def test_the_table_shows_each_count_and_the_seed() -> None:
     assert format_guard({"seed": 7, "fuzz": counts}).splitlines()[-1] == lines[-1]
 
 
+@pytest.mark.slow
 def test_writers_lose_nothing_and_what_they_lose_is_counted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -38,6 +38,7 @@ def table() -> pd.DataFrame:
     return pd.read_csv(RESULTS / TABLE)
 
 
+@pytest.mark.slow
 def test_the_table_is_made_of_the_stored_files(tmp_path: Path, table: pd.DataFrame) -> None:
     for file in RESULTS.glob("*/*.json"):
         copy = tmp_path / file.relative_to(RESULTS)

@@ -15,6 +15,7 @@ from arrhythmia.sequences import RR_INPUTS
 from arrhythmia.train.ensemble import combine, member_seeds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shape",
     [TINY.network, replace(TINY.network, bidirectional=True), NetworkSettings(run=RUN)],

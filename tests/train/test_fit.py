@@ -108,6 +108,7 @@ def test_frequencies_are_those_of_the_records(records: dict[str, Leads]) -> None
 # --- one network ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_network_comes_from_its_seed(records: dict[str, Leads]) -> None:
     some = {name: records[name] for name in ("101", "207")}
     with step_by_step():

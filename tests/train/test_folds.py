@@ -96,6 +96,7 @@ def test_predictions_out_of_fold_hold_every_beat_of_every_record(
         np.testing.assert_array_equal(rows["symbol"], symbol)
 
 
+@pytest.mark.slow
 def test_a_fold_that_is_there_is_not_trained_again(
     synthetic_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture
 ) -> None:

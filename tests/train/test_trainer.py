@@ -27,6 +27,7 @@ def trained(trainer: Trainer, beats: TrainingBeats, seed: int) -> tuple[list[np.
     return trainer.network.get_weights(), history.to_dict("list")
 
 
+@pytest.mark.slow
 def test_a_network_trained_again_is_as_good_as_a_new_one(drawn: TrainingBeats) -> None:
     trainer = Trainer(build, TINY)
     expected, history = trained(trainer, drawn, 1)
@@ -41,6 +42,7 @@ def test_a_network_trained_again_is_as_good_as_a_new_one(drawn: TrainingBeats) -
         np.testing.assert_allclose(weight, same, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_trained_network_is_not_changed_by_the_next_training(drawn: TrainingBeats) -> None:
     trainer = Trainer(build, TINY)
     weights, _ = trained(trainer, drawn, 1)
@@ -50,6 +52,7 @@ def test_a_trained_network_is_not_changed_by_the_next_training(drawn: TrainingBe
         np.testing.assert_array_equal(weight, kept)
 
 
+@pytest.mark.slow
 def test_the_loss_can_be_another(drawn: TrainingBeats) -> None:
     _, history = trained(Trainer(build, TINY), drawn, 1)
     focal = keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=2.0)

@@ -179,6 +179,7 @@ def numbers(figures: object, name: str = "") -> dict[str, object]:
     return {name: figures}
 
 
+@pytest.mark.slow
 def test_stored_figures_are_those_of_the_stored_predictions() -> None:
     report = confidence_report(read_predictions(DEFAULT_MODEL / "predictions.csv"))
     stored = json.loads((DEFAULT_MODEL / "confidence_metrics.json").read_text(encoding="utf-8"))

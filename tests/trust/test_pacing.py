@@ -56,6 +56,7 @@ def test_nor_of_a_few_beats(tmp_path: Path, make_record: MakeRecord) -> None:
     assert not is_paced(short, find_beats(short, SETTINGS, source="atr"))
 
 
+@pytest.mark.slow
 @pytest.mark.database
 def test_the_paced_records_of_mitdb_are_recognised_and_none_of_ds1_is(data_dir: Path) -> None:
     told = {}
