@@ -1,15 +1,19 @@
-"""Parts of a lead: a long one is worked on in blocks, and gaps are bridged."""
+"""Parts of a record: leads side by side, a long lead in blocks; gaps are bridged."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
 from arrhythmia.errors import InputError
 from arrhythmia.records import Lead
+
+T, R = TypeVar("T"), TypeVar("R")
 
 LONG_S: Final = 7200.0
 """Longer leads are read and filtered in blocks, and kept as float32: what is held in memory besides
@@ -35,6 +39,28 @@ class Block:
     last: int
     start: int
     stop: int
+
+
+def side_by_side(work: Callable[[T], R], leads: Sequence[T]) -> list[R]:
+    """Do the same with each lead, at the same time where there are cores.
+
+    Threads are enough: NumPy and SciPy let go of Python's lock while they compute.
+
+    Parameters
+    ----------
+    work : callable
+        Given what stands for a lead.
+    leads : sequence
+
+    Returns
+    -------
+    list
+        What it gave, in the order of the leads.
+    """
+    if len(leads) < 2:
+        return [work(lead) for lead in leads]
+    with ThreadPoolExecutor(min(len(leads), os.cpu_count() or 1)) as threads:
+        return list(threads.map(work, leads))
 
 
 def blocks_of(samples: int, fs: float, multiple: int = 1) -> Iterator[Block]:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import softmax
 
 from arrhythmia.beats import Beats, find_beats
+from arrhythmia.blocks import side_by_side
 from arrhythmia.decision import Decision, only
 from arrhythmia.errors import InputError
 from arrhythmia.files import DEFAULT_MODEL, compress_archive, whole_folder
@@ -235,7 +236,9 @@ class Classifier:
         templates = before = None
         together = settings is not None and len(beats) >= FEWEST_BEATS
         wanted = None if together else wanted
-        by_lead = np.stack([self.network_probabilities(lead, wanted) for lead in beats.in_leads])
+        by_lead = np.stack(
+            side_by_side(lambda lead: self.network_probabilities(lead, wanted), beats.in_leads)
+        )
         shares = lead_shares(beats, self.settings.beats)
         by_itself = probabilities = join_leads(by_lead, shares)
         if together:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files
 from typing import Final
 
@@ -19,6 +19,8 @@ import numpy as np
 from scipy.ndimage import maximum_filter1d, median_filter
 from scipy.signal import find_peaks
 from scipy.special import expit, softmax
+
+from arrhythmia.blocks import side_by_side
 
 RATE: Final = 100.0
 """Hz at which leads are read."""
@@ -112,7 +114,8 @@ def qrs_probability(leads: Sequence[np.ndarray], weights: Weights | None = None)
     parts = []
     for first, last in _blocks(signals.shape[1]):
         start, stop = max(first - REACH, 0), min(last + REACH, signals.shape[1])
-        said = np.stack([_convolve(signal[start:stop], weights) for signal in signals])
+        work = partial(_convolve, weights=weights)
+        said = np.stack(side_by_side(work, signals[:, start:stop]))
         said = said[:, first - start : last - start]
         parts.append(expit(np.sum(said[..., 0] * softmax(said[..., 1], axis=0), axis=0)))
     return np.concatenate(parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from conftest import beat_times, ecg
 
 from arrhythmia import blocks
 from arrhythmia.beats import find_beats
-from arrhythmia.blocks import blocks_of, bridged, members
+from arrhythmia.blocks import blocks_of, bridged, members, side_by_side
+from arrhythmia.errors import InputError
 from arrhythmia.formats import wfdb as wfdb_format
 from arrhythmia.records import Record, read_record
 from arrhythmia.signals import BeatSettings, filtered_and_resampled, filtered_lead
@@ -134,3 +136,27 @@ def test_a_long_record_is_read_in_blocks(
     assert parts.lead("V1").signal.base is not None  # a lead is no copy
     assert whole.notes == parts.notes
     assert bool(parts.notes) == bool(change)
+
+
+def test_leads_are_worked_on_at_the_same_time_and_stay_in_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(blocks.os, "cpu_count", lambda: 2)
+    both = Barrier(2, timeout=20)  # either waits until the other has come
+
+    def work(lead: int) -> int:
+        both.wait()
+        return 10 * lead
+
+    assert side_by_side(work, [2, 1]) == [20, 10]
+    assert side_by_side(lambda lead: lead, np.arange(3)) == [0, 1, 2]
+    assert side_by_side(str, [5]) == ["5"]
+
+
+def test_what_goes_wrong_in_a_lead_is_told() -> None:
+    def work(lead: int) -> None:
+        if lead == 2:
+            raise InputError("lead 2 is flat")
+
+    with pytest.raises(InputError, match="lead 2 is flat"):
+        side_by_side(work, [1, 2])

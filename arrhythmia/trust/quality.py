@@ -14,7 +14,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, label
 
 from arrhythmia.beats import Beats
-from arrhythmia.blocks import blocks_of, bridged, check_signal, members, rails
+from arrhythmia.blocks import blocks_of, bridged, check_signal, members, rails, side_by_side
 from arrhythmia.records import Lead, Record
 from arrhythmia.signals import (
     BeatSettings,
@@ -203,10 +203,12 @@ def unreadable_in_all_leads(
     record: Record, beats: Beats, settings: BeatSettings, wanted: np.ndarray | None = None
 ) -> np.ndarray:
     """`find_problems` of the first lead, where each other lead has one too: ndarray (beats,)."""
-    problems = []
-    for lead in beats.in_leads:
+
+    def judged(lead: Beats) -> np.ndarray:
         found = find_problems(record.lead(lead.lead), beats.centers, settings, wanted)
-        problems.append(judged_by_repetition(found, lead, NOISE))
+        return judged_by_repetition(found, lead, NOISE)
+
+    problems = side_by_side(judged, beats.in_leads)
     asked = True if wanted is None else np.isin(np.arange(len(beats)), wanted)
     return np.where(np.all(problems, axis=0) & asked, problems[0], 0)
 
