@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from dash import Dash, Input, Output, Patch, State, no_update
+from dash import Dash, Input, Output, State, no_update
 from dash.exceptions import PreventUpdate
 
 from arrhythmia.app import panels
@@ -61,15 +61,12 @@ def add_callbacks(app: Dash, current: Callable[[], Session | None]) -> None:
         if screen is None:
             raise PreventUpdate
         shown, size = session(), Screen.of(screen)
-        figure = overview(shown.reading, size)
-        figure.update_layout(shapes=[window(shown.reading, shown.start, shown.seconds, size)])
-        return figure, panels.overview_legend(shown.reading)
+        return overview(shown.reading, size), panels.overview_legend(shown.reading)
 
     @app.callback(
         Output("strip-figure", "figure"), Output("strip-words", "children"),
-        Output("speed", "children"), Output("overview-figure", "figure", allow_duplicate=True),
+        Output("speed", "children"), Output("window", "style"),
         Input("shown", "data"), Input("version", "data"), Input("screen", "data"),
-        prevent_initial_call="initial_duplicate",
     )  # fmt: skip
     def draw_strip(_: object, __: object, screen: object) -> tuple:
         if screen is None:
@@ -78,10 +75,8 @@ def add_callbacks(app: Dash, current: Callable[[], Session | None]) -> None:
         with shown.lock:
             reading, place = shown.reading, (shown.start, shown.seconds)
             figure, words = strip(reading, *place, shown.beat, size)
-        patch = Patch()
-        patch["layout"]["shapes"] = [window(reading, *place, size)]
         speed = "large boxes: 0.2 s and 0.5 mV" if figure.layout.meta else "not to scale"
-        return figure, words, speed, patch
+        return figure, words, speed, window(reading, *place)
 
     @app.callback(
         Output("beat-words", "children"), Output("heat-figure", "figure"),

@@ -7,6 +7,7 @@ from typing import Final
 from dash import dcc, html
 
 from arrhythmia.app.actions import SCALES
+from arrhythmia.app.screen import MARGIN
 from arrhythmia.app.session import SHOWN_S
 from arrhythmia.explain.method_names import DEFAULT_METHOD, METHOD_NAMES
 from arrhythmia.labels import BEAT_CLASSES, CLASS_NAMES
@@ -18,6 +19,10 @@ NOTICE: Final = (
 )
 GRAPH: Final = {"displayModeBar": False, "staticPlot": False, "responsive": True,
                 "showTips": False, "doubleClick": False}  # fmt: skip
+INSIDE: Final = {
+    side: MARGIN[side[0]] for side in ("left", "right", "top", "bottom")
+}  # fmt: skip
+"""Where the axes of a figure lie in its frame, in pixels."""
 EMPTY: Final = {"data": [], "layout": {"template": "none", "xaxis": {"visible": False},
                                        "yaxis": {"visible": False}}}  # fmt: skip
 KEYS: Final = (
@@ -129,9 +134,12 @@ def _overview() -> html.Section:
         [
             html.H2("Whole recording"),
             html.Div(
-                dcc.Graph(
-                    "overview-figure", figure=EMPTY, config=GRAPH, style={"height": 230}
-                ),
+                [
+                    dcc.Graph(
+                        "overview-figure", figure=EMPTY, config=GRAPH, style={"height": 230}
+                    ),
+                    html.Div(html.Div(id="window"), className="over", style=INSIDE),
+                ],
                 id="overview",
                 role="img", **{"aria-label": "heart rate, events and ectopic beats"},
             ),

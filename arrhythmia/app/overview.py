@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from arrhythmia.annotate.report import known_rr
 from arrhythmia.app.reading import Reading
-from arrhythmia.app.screen import ASIDE, MARGIN, Screen, thinned, time_ticks
+from arrhythmia.app.screen import MARGIN, Screen, thinned, time_ticks
 from arrhythmia.drawing import clock
 from arrhythmia.explain.page_figures import FONT
 from arrhythmia.labels import BEAT_CLASSES
@@ -98,13 +98,11 @@ def ectopic_bins(reading: Reading) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     return edges, of
 
 
-def window(reading: Reading, start: float, seconds: float, screen: Screen) -> dict:
-    """The part of the overview that the strip shows, as a shape of plotly's layout."""
-    length = reading.analysis.record.seconds
-    wide = max(seconds, length / max(screen.width - ASIDE, 100) * 3)
-    middle = min(start + seconds / 2, length)
-    return {
-        "type": "rect", "xref": "x", "yref": "paper", "x0": middle - wide / 2,
-        "x1": middle + wide / 2, "y0": 0, "y1": 1, "line": {"width": 1.5, "color": screen.ink},
-        "fillcolor": screen.color("N"), "opacity": 0.35,
-    }  # fmt: skip
+def window(reading: Reading, start: float, seconds: float) -> dict[str, str]:
+    """The part of the overview that the strip shows, as a style of an element that lies over it.
+
+    A shape of the figure would do too, but every move would draw the whole figure anew.
+    """
+    length = max(reading.analysis.record.seconds, 1e-3)
+    first, last = (min(max(at / length, 0.0), 1.0) for at in (start, start + seconds))
+    return {"left": f"{100 * first:.3f}%", "width": f"{100 * (last - first):.3f}%"}

@@ -93,10 +93,12 @@ def test_the_overview_counts_every_ectopic_beat(excerpt: Reading) -> None:
 
 
 def test_the_window_is_where_the_strip_is(excerpt: Reading) -> None:
-    shape = window(excerpt, 100.0, 50.0, WIDE)
-    assert (shape["x0"], shape["x1"]) == (100.0, 150.0)
-    small = window(excerpt, 100.0, 0.1, Screen(300))
-    assert small["x1"] - small["x0"] > 1  # it can still be seen
+    length = excerpt.analysis.record.seconds
+    style = window(excerpt, 100.0, 50.0)
+    assert float(style["left"].rstrip("%")) == pytest.approx(100 * 100 / length, abs=1e-3)
+    assert float(style["width"].rstrip("%")) == pytest.approx(100 * 50 / length, abs=1e-3)
+    beyond = window(excerpt, length - 2, 50.0)
+    assert sum(float(part.rstrip("%")) for part in beyond.values()) == pytest.approx(100, abs=2e-3)
 
 
 def test_peaks_survive_when_points_are_left_out() -> None:
