@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -16,6 +17,7 @@ from dash.exceptions import PreventUpdate
 from arrhythmia.app import panels
 from arrhythmia.app.beat import bars, heat_figure, template_beat
 from arrhythmia.app.callbacks import done, explained, told
+from arrhythmia.app.events import event_rows
 from arrhythmia.app.layout import KEYS, NOTICE, layout
 from arrhythmia.app.reading import Reading
 from arrhythmia.app.screen import Screen
@@ -148,7 +150,11 @@ def test_all_that_is_text_is_of_the_recording(session: Session) -> None:
     assert "Heart rate" in text_of(summary)
     assert "MLII" in text_of(settings)
     assert len(sheet) == len(session.reading.named.templates)
-    assert "trigeminy" in text_of(table)
+    rows = json.loads(getattr(table[0], "data-rows"))
+    events = event_rows(session.reading)
+    assert [row["what"] for row in rows] == [event.what for event in events]
+    assert "trigeminy" in " ".join(row["what"] for row in rows)
+    assert [row["beat"] for row in rows] == [event.first for event in events]
     assert "Nothing was changed" in text_of(log)
 
 

@@ -39,6 +39,29 @@
     if (["name", "split", "undo"].includes(what)) pick();
   }
 
+  // ---- the table of events: hundreds of rows ----
+  function cell(content, name = "") {
+    const td = document.createElement("td");
+    td.className = name;
+    td.append(content);
+    return td;
+  }
+  function eventRow({ at, beat, what, numbers }) {
+    const row = document.createElement("tr"), button = document.createElement("button");
+    button.textContent = at;
+    Object.assign(button.dataset, { act: "beat", value: beat });
+    button.setAttribute("aria-label", `go to ${what} at ${at}`);
+    row.append(cell(button), cell(what), ...numbers.map((text) => cell(text, "number")));
+    return row;
+  }
+  function eventsDrawn() {
+    const table = document.querySelector("#events-table table");
+    if (!table || table.dataset.drawn === table.dataset.rows) return;
+    table.dataset.drawn = table.dataset.rows;
+    const body = table.tBodies[0] ?? table.createTBody();
+    body.replaceChildren(...JSON.parse(table.dataset.rows).map(eventRow));
+  }
+
   // ---- buttons and fields ----
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("button");
@@ -237,6 +260,10 @@
       clearTimeout(wait);
       wait = setTimeout(measure, 150);
     }).observe($("strip"));
+    new MutationObserver(eventsDrawn).observe($("events-table"), {
+      childList: true, subtree: true, attributeFilter: ["data-rows"],
+    });
+    eventsDrawn();
     new MutationObserver(sheetDrawn).observe($("sheet"), {
       childList: true, subtree: true, attributeFilter: ["data-key"],
     });
