@@ -355,8 +355,58 @@ def thresholds_table(_: str) -> str:
     rows = [["", *facts["classes"]]]
     for level, least in facts["least"].items():
         rows.append([f"{level} % sets, from", *(number(v, 4) for v in least)])
+    for level, least in facts["unlike"]["least"].items():
+        name = f"{level} % sets of recordings unlike the training records"
+        rows.append([name, *(number(v, 4) for v in least)])
     records = facts["measured"]["records"]
     rows.append(["DS1 records that hold the class", *(str(records[c]) for c in facts["classes"])])
+    return table_of(*rows)
+
+
+def of_unseen_records(name: str) -> dict[str, dict]:
+    """What was measured of DS1 by folds, and of svdb."""
+    return {
+        "DS1 by folds": stored(MODEL / "confidence.json")["measured"][name],
+        "svdb 800 to 855": stored(RESULTS / "wording.json")["confidence"]["svdb"][name],
+    }
+
+
+def unlike_table(_: str) -> str:
+    """How well measures without a reference rank records."""
+    parts = of_unseen_records("unlike")
+    rows = [["measure, mean over a record", *(f"{part}, wrong / outside" for part in parts)]]
+    for measure in parts["DS1 by folds"]:
+        cells = [
+            f"{part[measure]['wrong']:.2f} / {part[measure]['outside the 90 % set']:.2f}"
+            for part in parts.values()
+        ]
+        rows.append([measure, *cells])
+    return table_of(*rows)
+
+
+def unlike_limit(_: str) -> str:
+    """Share of unsure beats beyond which a recording is unlike the training records."""
+    return f"{100 * stored(MODEL / 'confidence.json')['unlike']['limit']:.1f} %"
+
+
+def widening_table(_: str) -> str:
+    """The 90 % sets before and after they are widened."""
+    rows = [["90 % sets", "records", "before", "after"]]
+    for part, figures in of_unseen_records("widening").items():
+        before, after = figures["before"], figures["after"]
+        count = len(figures["unlike"])
+        for which, of_these in (("all", "all"), ("unlike", f"{count} unlike the others")):
+            one, other = before[which], after[which]
+            for key, name in (("coverage", "hold the true class"), ("size", "classes in a set")):
+                cells = [number(values[key]) for values in (one, other)]
+                rows.append([name, f"{part}, {of_these}", *cells])
+            cells = [
+                " / ".join("–" if v is None else number(v) for v in values["classes"].values())
+                for values in (one, other)
+            ]
+            rows.append([f"by class {' / '.join(CLASSES)}", f"{part}, {of_these}", *cells])
+        cells = [number(values["least"]) for values in (before, after)]
+        rows.append(["hold the true class", f"{part}, the record where fewest do", *cells])
     return table_of(*rows)
 
 
@@ -586,6 +636,9 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "confidence": confidence_table,
     "thresholds": thresholds_table,
     "calibrations": calibrations_table,
+    "unlike": unlike_table,
+    "unlike-limit": unlike_limit,
+    "widening": widening_table,
     "temperature": temperature,
     "coverage-range": coverage_range,
     "delineation": delineation_table,
