@@ -112,7 +112,9 @@ def results_table(_: str) -> str:
     aami = metrics["aami"]
 
     def limits(key: str) -> str:
-        low, high = aami["intervals_95"][key]
+        return between(*aami["intervals_95"][key])
+
+    def between(low: float, high: float) -> str:
         return f"{low:.2f} – {high:.2f}"
 
     rows = [["class", "Se", "+P", "F1", "95 %", "five seeds", "beats"]]
@@ -125,7 +127,8 @@ def results_table(_: str) -> str:
         part = metrics[f"{name}_without_{record}"]
         scores = [number(part[key]) for key in ("sensitivity", "ppv", "f1")]
         seeds_of = spread(seeds[f"{name} F1 without {record}"])
-        rows.append([f"{name} without {record}", *scores, "", seeds_of, str(part["support"])])
+        interval = between(*part["interval_95"])
+        rows.append([f"{name} without {record}", *scores, interval, seeds_of, str(part["support"])])
     for key, name in (("mean_f1", "mean F1"), ("accuracy", "accuracy")):
         value = f"**{number(aami[key])}**"
         rows.append([name, "", "", value, limits(key), spread(seeds[name]), ""])
@@ -272,8 +275,9 @@ def faithfulness_table(_: str, half: str) -> str:
     if half == "DS2":  # the default is chosen on DS1
         methods = stored(RESULTS / "faithfulness.json")["DS1"]["methods"]
         default = min(methods, key=lambda m: methods[m]["deletion"])
-    rows = [["method", "deletion", "insertion", "random weights", "noise", "shift", "QRS of V",
-             "P and rhythm of S", "deletion if called " + " / ".join(called)]]  # fmt: skip
+    rows = [["method", "deletion", "insertion", "random weights", "noise", "shift",
+             "sensitivity", "gap", "Gini", "QRS of V", "P and rhythm of S",
+             "deletion if called " + " / ".join(called)]]  # fmt: skip
     for method, figures in found["methods"].items():
         by_class = figures["deletion, relative, by class"]
         rows.append([
@@ -283,6 +287,8 @@ def faithfulness_table(_: str, half: str) -> str:
             f"{figures['randomised']:.2f} ({figures['randomised, absolute']:.2f})",
             number(figures["noise"], 2),
             number(figures["one sample later"], 2),
+            *("–" if (v := figures.get(key)) is None else number(v, 2)
+              for key in ("sensitivity", "completeness gap", "sparseness")),
             f"{figures['QRS of V']:.0f} %",
             f"{figures['P and rhythm of S']:.0f} %",
             " / ".join(number(by_class[c], 2) for c in called),
