@@ -68,4 +68,6 @@ def _row(head: str, cells: Iterable[str], width: int) -> str:
 def _cell(head: str, figure: float | None) -> str:
     if figure is None:
         return "–"
+    if head == "sensitivity":  # which is small
+        return f"{figure:.3f}"
     return f"{figure:.0f} %" if head in IN_PERCENT else f"{figure:.2f}"

@@ -287,8 +287,9 @@ def faithfulness_table(_: str, half: str) -> str:
             f"{figures['randomised']:.2f} ({figures['randomised, absolute']:.2f})",
             number(figures["noise"], 2),
             number(figures["one sample later"], 2),
-            *("–" if (v := figures.get(key)) is None else number(v, 2)
-              for key in ("sensitivity", "completeness gap", "sparseness")),
+            *("–" if (v := figures.get(key)) is None else number(v, digits)
+              for key, digits in
+              (("sensitivity", 3), ("completeness gap", 2), ("sparseness", 2))),
             f"{figures['QRS of V']:.0f} %",
             f"{figures['P and rhythm of S']:.0f} %",
             " / ".join(number(by_class[c], 2) for c in called),
