@@ -44,6 +44,8 @@ class Assessment:
         Whether a person should look; also where the beat is not assessable.
     reasons : list of str
         Why, in words; empty where not referred.
+    note : str
+        What the whole recording is, see `arrhythmia.trust.unlike`; empty where it is like others.
     """
 
     probabilities: np.ndarray
@@ -54,6 +56,7 @@ class Assessment:
     assessable: np.ndarray
     refer: np.ndarray
     reasons: list[str]
+    note: str = ""
 
 
 def record_table(

@@ -12,6 +12,7 @@ wins there is the default. DS2 beats are explained by the shipped network, and o
 - **Stability**: the same with a little noise on the record, and with marks one sample later.
 - **Agreement**: the same between methods.
 - **Place**: the share of the evidence in the QRS for V, in the P wave and the rhythm for S.
+- **Complexity, completeness, sensitivity**: see `studies.explanation_checks`.
 """
 
 from __future__ import annotations
@@ -42,6 +43,12 @@ from studies.explained_beats import (
     disturbed,
     redrawn,
     sampled_records,
+)
+from studies.explanation_checks import (
+    IN_LOG_ODDS,
+    completeness_gap,
+    gini_index,
+    max_sensitivity,
 )
 from studies.results import RESULTS, read_json, write_json
 
@@ -125,10 +132,13 @@ class Measured:
         ``"deletion"`` and ``"insertion"`` to the curve of each beat.
     values : dict
         Name of a check, or of a place, to a value for each beat that it applies to.
+    gaps : list
+        What `completeness_gap` gives for each beat.
     """
 
     curves: dict[str, list] = field(default_factory=lambda: {"deletion": [], "insertion": []})
     values: dict[str, list] = field(default_factory=dict)
+    gaps: list[tuple[float, float]] = field(default_factory=list)
 
     def add(self, name: str, value: float) -> None:
         """Add a value of a check or a place."""
@@ -190,6 +200,11 @@ def measure(
             )
             for method, values in atoms.items():
                 _add_place(methods[method], comparison, method, values)
+                methods[method].add("sparseness", gini_index(evidence[method]))
+                if method in IN_LOG_ODDS:
+                    methods[method].gaps.append(
+                        completeness_gap(sampled.classifier, comparison, values)
+                    )
             if beat in sampled.few:
                 _add_checks(methods, sampled, beat, comparison, evidence, strangers, others)
         say(f"{half} {sampled.record.name}: {len(sampled.chosen)} beats")
@@ -223,6 +238,11 @@ def _add_checks(
             again = masks @ work(sampled.classifier, changed)
             methods[method].add(name, rank_correlation(again, original))
 
+        def explain(changed: Comparison, work: Callable = work) -> np.ndarray:
+            return masks @ work(sampled.classifier, changed)
+
+        methods[method].add("sensitivity", max_sensitivity(explain, comparison))
+
 
 def _summary(
     classes: np.ndarray, methods: dict[str, Measured], random: Measured, agreement: np.ndarray
@@ -241,6 +261,9 @@ def _summary(
             c: areas[classes == c].mean() / of_random[classes == c].mean() for c in present
         }
         of_method |= {name: np.mean(values) for name, values in measured.values.items()}
+        if measured.gaps:
+            gap, difference = np.sum(measured.gaps, axis=0)
+            of_method["completeness gap"] = gap / difference
         figures[method] = of_method
     return {
         "beats": {c: int((classes == c).sum()) for c in BEAT_CLASSES},

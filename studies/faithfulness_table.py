@@ -12,6 +12,9 @@ COLUMNS: Final = {
     "|redrawn|": "randomised, absolute",
     "noise": "noise",
     "shift": "one sample later",
+    "sensitivity": "sensitivity",
+    "gap": "completeness gap",
+    "Gini": "sparseness",
     "QRS of V": "QRS of V",
     "P, rhythm of S": "P and rhythm of S",
 }
@@ -22,7 +25,10 @@ LEGEND: Final = """\
 deletion, insertion: area under the probability of the class, relative to random order
 (deletion: smaller is better; insertion: larger). redrawn: rank correlation with the
 explanation of a network with re-drawn weights (0 is best); noise, shift: with that of
-the same beat, a little disturbed (1 is best)."""
+the same beat, a little disturbed (1 is best). sensitivity: greatest change for a hardly
+changed beat, relative to the evidence (0 is best); gap: how far the evidence is from summing
+to the difference of log odds, relative to it (0 is best); Gini: 0 where all units bear the same
+evidence, near 1 where one bears all."""
 
 
 def format_faithfulness(results: dict) -> str:
@@ -62,4 +68,6 @@ def _row(head: str, cells: Iterable[str], width: int) -> str:
 def _cell(head: str, figure: float | None) -> str:
     if figure is None:
         return "–"
+    if head == "sensitivity":  # which is small
+        return f"{figure:.3f}"
     return f"{figure:.0f} %" if head in IN_PERCENT else f"{figure:.2f}"

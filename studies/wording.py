@@ -9,7 +9,7 @@ too.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -26,10 +26,13 @@ from arrhythmia.explain.waves import record_waves
 from arrhythmia.interface import Classifier
 from arrhythmia.labels import BEAT_CLASSES, GROUPINGS
 from arrhythmia.mitdb import DS2, SVDB
+from arrhythmia.predictions import Assessment
 from arrhythmia.records import Record, read_record
 from arrhythmia.rhythm import FIBRILLATION
 from arrhythmia.signals import BeatSettings
 from arrhythmia.train.folds import decide_folds
+from arrhythmia.trust.compare import beats_compared, widening_figures
+from arrhythmia.trust.confidence import Confidence
 from arrhythmia.trust.events import known_rr, look_between
 from arrhythmia.trust.measure import confidence_report
 from studies.results import of_model
@@ -174,10 +177,42 @@ def run_wording(
         for name, decided in parts.items():
             tell(f"{name}: every beat is measured")
             results[name] = audit(classifier, decided())
-        table = decisions_table(svdb, partial(classifier.confidence.assess, classifier))
-        return {"audit": results, "confidence": {"svdb": confidence_report(table)}}
+        return {"audit": results, "confidence": {"svdb": confidence_of(classifier, svdb)}}
 
     return of_model(folder / FILE, model, measure_all)
+
+
+def confidence_of(
+    classifier: Classifier, decided: Sequence[tuple[Record, Beats, Decision]]
+) -> dict:
+    """How far a classifier's confidence holds in records that it has not seen.
+
+    Returns
+    -------
+    dict
+        `arrhythmia.trust.measure.confidence_report`, ``unlike``
+        (`arrhythmia.trust.compare.beats_compared`) and ``widening``
+        (`arrhythmia.trust.compare.widening_figures`).
+    """
+    tables, distances, unlike = {}, [], []
+    confidence = classifier.confidence
+    for name, used in (("narrow", replace(confidence, unlike=None)), ("wide", confidence)):
+
+        def assess(
+            record: Record, beats: Beats, probabilities: np.ndarray, used: Confidence = used
+        ) -> Assessment:
+            judged = used.assess(classifier, record, beats, probabilities=probabilities)
+            if used is confidence:
+                distances.append(judged.novelty)
+                unlike.extend([record.name] if judged.note else [])
+            return judged
+
+        tables[name] = decisions_table(decided, assess)
+    novelty = np.concatenate(distances)
+    return confidence_report(tables["wide"]) | {
+        "unlike": beats_compared(tables["narrow"], novelty, confidence.refer_above),
+        "widening": widening_figures(tables["narrow"], tables["wide"], unlike),
+    }
 
 
 def _decided(

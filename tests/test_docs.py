@@ -112,7 +112,9 @@ def results_table(_: str) -> str:
     aami = metrics["aami"]
 
     def limits(key: str) -> str:
-        low, high = aami["intervals_95"][key]
+        return between(*aami["intervals_95"][key])
+
+    def between(low: float, high: float) -> str:
         return f"{low:.2f} – {high:.2f}"
 
     rows = [["class", "Se", "+P", "F1", "95 %", "five seeds", "beats"]]
@@ -125,7 +127,8 @@ def results_table(_: str) -> str:
         part = metrics[f"{name}_without_{record}"]
         scores = [number(part[key]) for key in ("sensitivity", "ppv", "f1")]
         seeds_of = spread(seeds[f"{name} F1 without {record}"])
-        rows.append([f"{name} without {record}", *scores, "", seeds_of, str(part["support"])])
+        interval = between(*part["interval_95"])
+        rows.append([f"{name} without {record}", *scores, interval, seeds_of, str(part["support"])])
     for key, name in (("mean_f1", "mean F1"), ("accuracy", "accuracy")):
         value = f"**{number(aami[key])}**"
         rows.append([name, "", "", value, limits(key), spread(seeds[name]), ""])
@@ -272,8 +275,9 @@ def faithfulness_table(_: str, half: str) -> str:
     if half == "DS2":  # the default is chosen on DS1
         methods = stored(RESULTS / "faithfulness.json")["DS1"]["methods"]
         default = min(methods, key=lambda m: methods[m]["deletion"])
-    rows = [["method", "deletion", "insertion", "random weights", "noise", "shift", "QRS of V",
-             "P and rhythm of S", "deletion if called " + " / ".join(called)]]  # fmt: skip
+    rows = [["method", "deletion", "insertion", "random weights", "noise", "shift",
+             "sensitivity", "gap", "Gini", "QRS of V", "P and rhythm of S",
+             "deletion if called " + " / ".join(called)]]  # fmt: skip
     for method, figures in found["methods"].items():
         by_class = figures["deletion, relative, by class"]
         rows.append([
@@ -283,6 +287,9 @@ def faithfulness_table(_: str, half: str) -> str:
             f"{figures['randomised']:.2f} ({figures['randomised, absolute']:.2f})",
             number(figures["noise"], 2),
             number(figures["one sample later"], 2),
+            *("–" if (v := figures.get(key)) is None else number(v, digits)
+              for key, digits in
+              (("sensitivity", 3), ("completeness gap", 2), ("sparseness", 2))),
             f"{figures['QRS of V']:.0f} %",
             f"{figures['P and rhythm of S']:.0f} %",
             " / ".join(number(by_class[c], 2) for c in called),
@@ -355,8 +362,58 @@ def thresholds_table(_: str) -> str:
     rows = [["", *facts["classes"]]]
     for level, least in facts["least"].items():
         rows.append([f"{level} % sets, from", *(number(v, 4) for v in least)])
+    for level, least in facts["unlike"]["least"].items():
+        name = f"{level} % sets of recordings unlike the training records"
+        rows.append([name, *(number(v, 4) for v in least)])
     records = facts["measured"]["records"]
     rows.append(["DS1 records that hold the class", *(str(records[c]) for c in facts["classes"])])
+    return table_of(*rows)
+
+
+def of_unseen_records(name: str) -> dict[str, dict]:
+    """What was measured of DS1 by folds, and of svdb."""
+    return {
+        "DS1 by folds": stored(MODEL / "confidence.json")["measured"][name],
+        "svdb 800 to 855": stored(RESULTS / "wording.json")["confidence"]["svdb"][name],
+    }
+
+
+def unlike_table(_: str) -> str:
+    """How well measures without a reference rank records."""
+    parts = of_unseen_records("unlike")
+    rows = [["measure, mean over a record", *(f"{part}, wrong / outside" for part in parts)]]
+    for measure in parts["DS1 by folds"]:
+        cells = [
+            f"{part[measure]['wrong']:.2f} / {part[measure]['outside the 90 % set']:.2f}"
+            for part in parts.values()
+        ]
+        rows.append([measure, *cells])
+    return table_of(*rows)
+
+
+def unlike_limit(_: str) -> str:
+    """Share of unsure beats beyond which a recording is unlike the training records."""
+    return f"{100 * stored(MODEL / 'confidence.json')['unlike']['limit']:.1f} %"
+
+
+def widening_table(_: str) -> str:
+    """The 90 % sets before and after they are widened."""
+    rows = [["90 % sets", "records", "before", "after"]]
+    for part, figures in of_unseen_records("widening").items():
+        before, after = figures["before"], figures["after"]
+        count = len(figures["unlike"])
+        for which, of_these in (("all", "all"), ("unlike", f"{count} unlike the others")):
+            one, other = before[which], after[which]
+            for key, name in (("coverage", "hold the true class"), ("size", "classes in a set")):
+                cells = [number(values[key]) for values in (one, other)]
+                rows.append([name, f"{part}, {of_these}", *cells])
+            cells = [
+                " / ".join("–" if v is None else number(v) for v in values["classes"].values())
+                for values in (one, other)
+            ]
+            rows.append([f"by class {' / '.join(CLASSES)}", f"{part}, {of_these}", *cells])
+        cells = [number(values["least"]) for values in (before, after)]
+        rows.append(["hold the true class", f"{part}, the record where fewest do", *cells])
     return table_of(*rows)
 
 
@@ -586,6 +643,9 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "confidence": confidence_table,
     "thresholds": thresholds_table,
     "calibrations": calibrations_table,
+    "unlike": unlike_table,
+    "unlike-limit": unlike_limit,
+    "widening": widening_table,
     "temperature": temperature,
     "coverage-range": coverage_range,
     "delineation": delineation_table,

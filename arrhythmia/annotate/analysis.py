@@ -137,6 +137,8 @@ def analyse(
         warnings.append(
             f"record {record.name}: {share:.0f} % of what was taken for beats cannot be assessed"
         )
+    if assessment is not None and assessment.note and not (problems == PACED).any():
+        warnings.append(f"record {record.name} is {assessment.note}")
     none = np.empty(0)
     analysis = Analysis(
         record, beats, settings, decision, none, none, assessment, problems, between, [], warnings

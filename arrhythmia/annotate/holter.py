@@ -103,7 +103,7 @@ def summary(analysis: Analysis, notes: Sequence[str] = ()) -> dict:
         "events": [_event(e) for e in analysis.events if e.kind != PAUSE],
         "to_look_at": _in_need(analysis),
         "referred": None if analysis.assessment is None else int(analysis.assessment.refer.sum()),
-        "notes": [*notes, *analysis.warnings],
+        "notes": [*analysis.warnings, *notes],
         "version": _version(),
         "notice": NOTICE,
     }  # fmt: skip

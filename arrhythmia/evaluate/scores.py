@@ -211,8 +211,8 @@ def summary(table: pd.DataFrame, with_intervals: bool = True) -> dict:
         ``records`` and ``beats``; for each grouping ``classes``, ``confusion``, ``sensitivity``,
         ``ppv``, ``f1``, ``support``, ``accuracy``, ``mean_f1``, ``average_f1`` (see `average_f1`)
         and ``intervals_95``;
-        ``S_without_232`` and ``F_without_213``, see `MOST_OF_A_CLASS`; and ``reference_records``,
-        the four classes of `arrhythmia.mitdb.FIVE_RECORDS` alone.
+        ``S_without_232`` and ``F_without_213``, see `MOST_OF_A_CLASS`, with ``interval_95``; and
+        ``reference_records``, the four classes of `arrhythmia.mitdb.FIVE_RECORDS` alone.
     """
     figures: dict = {"records": sorted(map(str, table["record"].unique())), "beats": len(table)}
     matrices = {grouping: confusion_matrices(table, grouping) for grouping in GROUPINGS}
@@ -224,11 +224,15 @@ def summary(table: pd.DataFrame, with_intervals: bool = True) -> dict:
             figures[grouping]["intervals_95"] = intervals(by_record, classes)
     classes = tuple(GROUPINGS["aami"])
     for name, record in MOST_OF_A_CLASS:
-        others = [matrix for r, matrix in matrices["aami"].items() if r != record]
+        others = {r: matrix for r, matrix in matrices["aami"].items() if r != record}
         if 0 < len(others) < len(matrices["aami"]):
-            rest, place = score(sum(others), classes), classes.index(name)
+            rest, place = score(sum(others.values()), classes), classes.index(name)
             values = {k: _rounded(getattr(rest, k)[place]) for k in ("sensitivity", "ppv", "f1")}
             figures[f"{name}_without_{record}"] = values | {"support": int(rest.support[place])}
+            if with_intervals and len(others) > 1:
+                figures[f"{name}_without_{record}"]["interval_95"] = intervals(others, classes)[
+                    name
+                ]
     if set(FIVE_RECORDS) <= set(figures["records"]):
         five = sum(matrices["four"][record] for record in FIVE_RECORDS)
         scores = _as_dict(score(five, tuple(GROUPINGS["four"])))
@@ -298,6 +302,7 @@ def format_summary(figures: dict) -> str:
             lines.append(
                 f"{name} without record {record}: Se {rest['sensitivity']:.3f}  "
                 f"+P {rest['ppv']:.3f}  F1 {rest['f1']:.3f}  ({rest['support']} beats)"
+                f"  {_limits(rest.get('interval_95'))}".rstrip()
             )
     if lines:
         parts.append("\n".join(lines))

@@ -252,7 +252,9 @@ class Case:
         if not self.assessable:
             return lines
         calibrated = self.assessment.probabilities[self.beat, BEAT_CLASSES.index(self.called)]
-        return [wording.set_words(self.called, float(calibrated), self.set90), *lines]
+        lines = [wording.set_words(self.called, float(calibrated), self.set90), *lines]
+        recording = wording.recording_words(self.assessment.note)
+        return [*lines, recording] if recording else lines
 
     @property
     def sentence(self) -> str:

@@ -88,7 +88,8 @@ def explain_beat(
     decision = classifier.decide(beats, near) if decision is None else decision
     probabilities = only(decision.probabilities, near)
     if confidence is not None and assessment is None:
-        assessment = confidence.assess(classifier, record, beats, near, probabilities, problems)
+        every = decision.probabilities  # by which the recording is judged
+        assessment = confidence.assess(classifier, record, beats, near, every, problems)
     called = BEAT_CLASSES[int(probabilities[beat].argmax())]
     shown = beats.in_leads[decision.lead_that_says_most(beat, called)]
     target_class = target_class or called

@@ -14,6 +14,7 @@ from arrhythmia.explain.wording import (
     RR_NAMES,
     empty_words,
     evidence_words,
+    recording_words,
     what_if,
 )
 from arrhythmia.labels import (
@@ -145,7 +146,8 @@ def _confidence(case: Case) -> dict:
     """How far the class can be trusted; nothing where that is not known."""
     assessment = case.assessment
     if assessment is None:
-        return {"calibrated": None, "assessable": True, "refer": None, "refer_reason": None}
+        return {"calibrated": None, "assessable": True, "refer": None, "refer_reason": None,
+                "recording_note": None}  # fmt: skip
     held = np.array(SET_CLASSES)[assessment.sets95[case.beat]]
     return {
         "calibrated": _rounded(BEAT_CLASSES, assessment.probabilities[case.beat]),
@@ -154,6 +156,7 @@ def _confidence(case: Case) -> dict:
         "assessable": case.assessable,
         "refer": bool(case.refer_reason),
         "refer_reason": case.refer_reason,
+        "recording_note": recording_words(assessment.note),
     }
 
 

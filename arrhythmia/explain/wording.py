@@ -82,6 +82,11 @@ def referral_words(refer_reason: str) -> str:
     return f"Refer to a cardiologist: {refer_reason}."
 
 
+def recording_words(note: str) -> str:
+    """What the recording is; empty where nothing is to be said."""
+    return f"This recording is {note}." if note else ""
+
+
 def template_words(
     beats: int, like_it: int, called: str, by_itself: str, own: float, alike: float
 ) -> str:

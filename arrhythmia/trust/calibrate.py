@@ -14,7 +14,7 @@ as well as any of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +24,7 @@ import pandas as pd
 from arrhythmia.beats import Beats
 from arrhythmia.classifier import Classifier
 from arrhythmia.errors import InputError
-from arrhythmia.labels import BEAT_CLASSES, grouped, grouping_numbers
+from arrhythmia.labels import grouping_numbers
 from arrhythmia.model_settings import model_digest, read_settings
 from arrhythmia.predictions import (
     PROBABILITY_COLUMNS,
@@ -33,25 +33,30 @@ from arrhythmia.predictions import (
     read_predictions,
 )
 from arrhythmia.records import read_record
+from arrhythmia.trust.compare import (
+    beats_compared,
+    compare_calibrations,
+    compare_scores,
+    widening_figures,
+)
 from arrhythmia.trust.confidence import (
-    LEAST_PROBABILITY,
     Confidence,
     Novelty,
     shape_features,
     temperature_scaled,
 )
 from arrhythmia.trust.fit import (
-    fit_lapse,
     fit_novelty,
     fit_temperature,
     fit_thresholds,
-    negative_log_likelihood,
+    fit_wide_thresholds,
     record_weights,
-    with_lapses,
 )
-from arrhythmia.trust.measure import confidence_report, reliability, risk_figures
+from arrhythmia.trust.measure import confidence_report
+from arrhythmia.trust.out_of_fold import OutOfFoldBeats
 from arrhythmia.trust.quality import find_problems_of_record
 from arrhythmia.trust.sets import SET_GROUPING, set_scores
+from arrhythmia.trust.unlike import UnlikeRecord, share_unsure
 
 REFER_SHARE: Final = 0.05
 """Share of the beats of DS1, out of fold, that a person is asked to look at."""
@@ -59,53 +64,14 @@ REFER_SHARE: Final = 0.05
 NOVEL_SHARE: Final = 0.005
 """Share of the same beats, included above, that count as unlike those of the training."""
 
+UNLIKE_QUANTILE: Final = 0.75
+"""A recording is unlike the training records where the network is unsure of more of its beats than
+in this share of the records of DS1, out of fold."""
+
 ROUNDED: Final = 2e-3
 """Probabilities that differ by less are the same: rounding, and another machine."""
 
 FOLDS_FIRST: Final = "run 'python -m arrhythmia evaluate --folds --model {}' first"
-
-
-@dataclass(frozen=True)
-class OutOfFoldBeats:
-    """Beats of records that the network which classified them was not trained on.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Their predictions, see `arrhythmia.predictions.scored_table`.
-    fold : ndarray of int, shape (beats,)
-        Which network classified each, from 0.
-    novelty : ndarray of float, shape (beats,)
-        Distance from the training beats of that network.
-    problems : ndarray of int, shape (beats,)
-        See `arrhythmia.trust.quality.find_problems`.
-    """
-
-    table: pd.DataFrame
-    fold: np.ndarray
-    novelty: np.ndarray
-    problems: np.ndarray
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        """As the networks give them, shape (beats, 5)."""
-        return self.table[list(PROBABILITY_COLUMNS)].to_numpy(dtype=float)
-
-    @property
-    def truth(self) -> np.ndarray:
-        """Place of each beat in `BEAT_CLASSES`; -1 for a beat without a class."""
-        places = {c: i for i, c in enumerate(BEAT_CLASSES)}
-        return np.array([places.get(c, -1) for c in self.table["reference"]], dtype=int)
-
-    @property
-    def record(self) -> np.ndarray:
-        """Name of the record of each beat."""
-        return self.table["record"].to_numpy(dtype=str)
-
-    def select(self, where: np.ndarray) -> OutOfFoldBeats:
-        """Some of the beats, given a boolean for each."""
-        table = self.table[where].reset_index(drop=True)
-        return OutOfFoldBeats(table, self.fold[where], self.novelty[where], self.problems[where])
 
 
 def fit_confidence(beats: OutOfFoldBeats, novelty: Novelty) -> Confidence:
@@ -136,87 +102,58 @@ def fit_confidence(beats: OutOfFoldBeats, novelty: Novelty) -> Confidence:
     budget = REFER_SHARE * len(beats.table) - np.sum(beats.problems > 0) - novel.sum()
     score = np.sort(1.0 - calibrated[~novel].max(axis=1))[::-1]
     refer_above = float(score[int(np.clip(budget, 0, len(score) - 1))])
-    return Confidence(temperature, thresholds, refer_above, replace(novelty, limit=limit))
+    shares = _shares_unsure(beats, temperature, refer_above)
+    usual, far = (float(v) for v in np.quantile(shares, (0.5, UNLIKE_QUANTILE)))
+    wide = fit_wide_thresholds(set_scores(calibrated), truth, known.record, thresholds)
+    return Confidence(
+        temperature, thresholds, refer_above, replace(novelty, limit=limit),
+        unlike=UnlikeRecord(usual, far, wide),
+    )  # fmt: skip
 
 
-def cross_fit(beats: OutOfFoldBeats) -> pd.DataFrame:
+def _shares_unsure(beats: OutOfFoldBeats, temperature: float, refer_above: float) -> list[float]:
+    """`share_unsure` of each record that has enough beats."""
+    calibrated = temperature_scaled(beats.probabilities, temperature)
+    names = dict.fromkeys(beats.record)
+    shares = [share_unsure(calibrated[beats.record == name], refer_above) for name in names]
+    return [share for share in shares if np.isfinite(share)] or [1.0]
+
+
+def cross_fit(beats: OutOfFoldBeats, widened: bool = True) -> pd.DataFrame:
     """Assess the beats of each fold with a confidence fitted on the other folds.
+
+    Parameters
+    ----------
+    beats : OutOfFoldBeats
+        Those of a record one after another.
+    widened : bool
+        Whether the sets of records unlike the others are widened.
 
     Returns
     -------
     pandas.DataFrame
-        Predictions with `arrhythmia.predictions.confidence_columns`, fold by fold.
+        Predictions with `arrhythmia.predictions.confidence_columns`, fold by fold;
+        ``attrs["unlike"]`` names the records whose sets are widened.
     """
     nothing = Novelty(np.zeros((1, 1)), np.eye(1), np.inf)
-    parts = []
+    parts, unlike = [], []
     for fold in np.unique(beats.fold):
         confidence = fit_confidence(beats.select(beats.fold != fold), nothing)
-        held_out = beats.select(beats.fold == fold)
-        assessment = confidence.judge(held_out.probabilities, held_out.novelty, held_out.problems)
-        columns = confidence_columns(assessment).round(4)
-        parts.append(pd.concat([held_out.table, columns], axis=1))
-    return pd.concat(parts, ignore_index=True)
-
-
-def compare_calibrations(beats: OutOfFoldBeats) -> dict[str, dict[str, float]]:
-    """Ways to calibrate, each fitted on all folds but one and measured on that one.
-
-    Temperature scaling supposes that a network is too sure of itself by the same factor
-    everywhere, a lapse rate that it is right but for a few beats of which it is certain. The
-    first is better for the mean of several networks' scores, the second was for one network.
-
-    Returns
-    -------
-    dict
-        Name to ``ece`` (of the most likely class), ``worst_fold`` (the greatest ``ece`` of the
-        folds) and ``negative_log_likelihood`` (of the true classes, a beat).
-    """
-    known = beats.select((beats.truth >= 0) & (beats.problems == 0))
-    unscaled, truth = temperature_scaled(known.probabilities, 1.0), known.truth
-    ways = {
-        "as the network gives them": (lambda *_: 1.0, temperature_scaled),
-        "temperature": (fit_temperature, temperature_scaled),
-        "lapse rate": (fit_lapse, with_lapses),
-    }
-    compared = {}
-    for name, (fit, apply) in ways.items():
-        calibrated, errors = np.zeros_like(unscaled), []
-        for fold in np.unique(known.fold):
-            held_out = known.fold == fold
-            weights = record_weights(known.record[~held_out])
-            parameter = fit(unscaled[~held_out], truth[~held_out], weights)
-            calibrated[held_out] = apply(unscaled[held_out], parameter)
-            errors.append(_top_class_error(calibrated[held_out], truth[held_out]))
-        likelihood = negative_log_likelihood(calibrated, truth, least=LEAST_PROBABILITY)
-        values = {"ece": _top_class_error(calibrated, truth), "worst_fold": max(errors)}
-        values["negative_log_likelihood"] = likelihood
-        compared[name] = {key: round(float(v), 4) for key, v in values.items()}
-    return compared
-
-
-def _top_class_error(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    return reliability(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth)[0]
-
-
-def compare_scores(beats: OutOfFoldBeats) -> dict[str, float | None]:
-    """Scores by which beats could be referred, compared.
-
-    Returns
-    -------
-    dict
-        Name to the error of the surest 95 % of beats relative to that of all.
-    """
-    known = beats.select(beats.truth >= 0)
-    temperature = fit_temperature(known.probabilities, known.truth)
-    calibrated = temperature_scaled(known.probabilities, temperature)
-    truth = grouping_numbers(SET_GROUPING)[known.truth]
-    wrong = grouped(calibrated, SET_GROUPING).argmax(axis=1) != truth
-    scores = {
-        "1 - greatest probability": 1.0 - calibrated.max(axis=1),
-        "entropy": -np.sum(calibrated * np.log(calibrated), axis=1),
-        "novelty of the shape": known.novelty,
-    }
-    return {name: risk_figures(score, wrong)["ratio"] for name, score in scores.items()}
+        if not widened:
+            confidence = replace(confidence, unlike=None)
+        for name in dict.fromkeys(beats.record[beats.fold == fold]):
+            part = beats.select((beats.fold == fold) & (beats.record == name))
+            calibrated = temperature_scaled(part.probabilities, confidence.temperature)
+            unsure = share_unsure(calibrated, confidence.refer_above)
+            assessment = confidence.judge(
+                part.probabilities, part.novelty, part.problems, unsure=unsure
+            )
+            columns = confidence_columns(assessment).round(4)
+            parts.append(pd.concat([part.table, columns], axis=1))
+            unlike += [str(name)] if assessment.note else []
+    table = pd.concat(parts, ignore_index=True)
+    table.attrs["unlike"] = unlike
+    return table
 
 
 def fold_folders(folder: str | Path) -> list[Path]:
@@ -310,13 +247,16 @@ def calibrate(
     -------
     confidence : Confidence
         To be saved. ``measured`` holds the number of ``records`` with each class,
-        ``calibrations`` (`compare_calibrations`), ``scores`` (`compare_scores`) and
-        ``folds_cross_fitted`` (`arrhythmia.trust.measure.confidence_report` of the table).
+        ``calibrations`` (`compare_calibrations`), ``scores`` (`compare_scores`),
+        ``folds_cross_fitted`` (`arrhythmia.trust.measure.confidence_report` of the table),
+        ``unlike`` (`beats_compared`) and ``widening`` (`widening_figures`).
     table : pandas.DataFrame
         See `cross_fit`.
     """
     out_of_fold, novelty = gather(folder, data_dir)
-    table = cross_fit(out_of_fold)
+    table, narrow = cross_fit(out_of_fold), cross_fit(out_of_fold, widened=False)
+    distance = out_of_fold.novelty[np.argsort(out_of_fold.fold, kind="stable")]  # as the table
+    confidence = fit_confidence(out_of_fold, novelty)
     known = out_of_fold.select(out_of_fold.truth >= 0)
     truth = grouping_numbers(SET_GROUPING)[known.truth]
     measured = {
@@ -324,8 +264,9 @@ def calibrate(
         "calibrations": compare_calibrations(out_of_fold),
         "scores": compare_scores(out_of_fold),
         "folds_cross_fitted": confidence_report(table),
+        "unlike": beats_compared(narrow, distance, confidence.refer_above),
+        "widening": widening_figures(narrow, table, table.attrs["unlike"]),
     }
-    confidence = fit_confidence(out_of_fold, novelty)
     return replace(confidence, measured=measured, model=model_digest(folder)), table
 
 
@@ -338,12 +279,24 @@ def format_calibration(confidence: Confidence) -> str:
         likelihood = f"negative log-likelihood {values['negative_log_likelihood']:.4f}"
         lines.append(f"  {name}: {errors}, {likelihood}")
     lines.append("a class is in a set from this part of the probability of the class called on:")
-    for level, thresholds in confidence.thresholds.items():
-        values = ", ".join(f"{c} {v:.4f}" for c, v in zip(SET_CLASSES, thresholds, strict=True))
-        lines.append(f"  {level} %: {values}")
+    lines += _threshold_lines(confidence.thresholds)
     counts = confidence.measured.get("records", {})
     lines.append("  records: " + ", ".join(f"{c} {n}" for c, n in counts.items()))
+    unlike = confidence.unlike
+    if unlike is not None:
+        lines.append(
+            f"in recordings of whose beats it is unsure of more than {unlike.limit:.3f} "
+            f"(median {unlike.usual:.3f}), from:"
+        )
+        lines += _threshold_lines(unlike.thresholds)
     lines.append("error of the surest 95 % relative to all, by the score that orders them:")
     for name, ratio in confidence.measured.get("scores", {}).items():
         lines.append(f"  {name}: {'–' if ratio is None else format(ratio, '.3f')}")
     return "\n".join(lines)
+
+
+def _threshold_lines(thresholds: dict[int, np.ndarray]) -> list[str]:
+    return [
+        f"  {level} %: " + ", ".join(f"{c} {v:.4f}" for c, v in zip(SET_CLASSES, row, strict=True))
+        for level, row in thresholds.items()
+    ]

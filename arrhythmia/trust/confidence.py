@@ -25,6 +25,7 @@ from arrhythmia.records import Record
 from arrhythmia.trust.novelty import Novelty, shape_features
 from arrhythmia.trust.quality import PACED, PROBLEMS, find_problems_of_record
 from arrhythmia.trust.sets import LEVELS, set_scores, sets_of
+from arrhythmia.trust.unlike import UnlikeRecord, share_unsure
 
 if TYPE_CHECKING:
     from arrhythmia.classifier import Classifier
@@ -83,6 +84,8 @@ class Confidence:
         What was measured on DS1, on beats that were left out of training.
     model : str
         Digest of the network it belongs to, see `arrhythmia.classifier.model_digest`.
+    unlike : UnlikeRecord or None
+        When sets are widened; None, never, in a file that was saved before there was this.
     """
 
     temperature: float
@@ -91,6 +94,7 @@ class Confidence:
     novelty: Novelty
     measured: dict = field(default_factory=dict)
     model: str = ""
+    unlike: UnlikeRecord | None = None
 
     @classmethod
     def load(cls, folder: str | Path) -> Confidence:
@@ -121,19 +125,27 @@ class Confidence:
     def _from_facts(cls, facts: dict) -> Confidence:
         """Confidence from the content of its file; a ValueError where numbers do not fit."""
         novel = {k: np.array(facts["novelty"][k], dtype=float) for k in ("means", "precision")}
+        unlike = facts.get("unlike")
+        if unlike is not None:
+            usual, limit = (float(unlike[key]) for key in ("usual", "limit"))
+            unlike = UnlikeRecord(usual, limit, _by_level(unlike["least"]))
         confidence = cls(
             float(facts["temperature"]),
-            {level: np.array(facts["least"][str(level)], dtype=float) for level in LEVELS},
+            _by_level(facts["least"]),
             float(facts["refer_above"]),
             Novelty(**novel, limit=float(facts["novelty"]["limit"])),
-            facts["measured"], facts["model"],
+            facts["measured"], facts["model"], unlike,
         )  # fmt: skip
         means, precision, limit = novel["means"], novel["precision"], confidence.novelty.limit
+        rows = [*confidence.thresholds.values()]
+        if unlike is not None:
+            rows += unlike.thresholds.values()
         fits = (
             np.isfinite([limit, confidence.temperature, means.sum(), precision.sum()]).all()
             and confidence.temperature > 0 <= confidence.refer_above <= 1
-            and all(row.shape == (len(SET_CLASSES),) for row in confidence.thresholds.values())
-            and all((r >= 0).all() and (r <= 1).all() for r in confidence.thresholds.values())
+            and all(row.shape == (len(SET_CLASSES),) for row in rows)
+            and all((row >= 0).all() and (row <= 1).all() for row in rows)
+            and (unlike is None or 0 <= unlike.usual <= unlike.limit <= 1)
             and means.ndim == 2
             and precision.shape == (means.shape[1], means.shape[1])
         )
@@ -146,6 +158,10 @@ class Confidence:
         facts = {"format": FORMAT, "classes": SET_CLASSES, "model": self.model}
         facts |= {"temperature": self.temperature, "refer_above": self.refer_above}
         facts["least"] = {str(level): row.tolist() for level, row in self.thresholds.items()}
+        if self.unlike is not None:
+            least = {str(level): row.tolist() for level, row in self.unlike.thresholds.items()}
+            facts["unlike"] = {"usual": self.unlike.usual, "limit": self.unlike.limit}
+            facts["unlike"]["least"] = least
         facts["measured"] = self.measured
         facts["novelty"] = {
             name: [[float(f"{v:.6g}") for v in row] for row in value] if np.ndim(value) else value
@@ -176,7 +192,9 @@ class Confidence:
         wanted : ndarray of int, optional
             Only these beats, which saves time.
         probabilities : ndarray of float, shape (beats, 5), optional
-            What the classifier gives the wanted beats, where it is known already.
+            What the classifier gives the beats, where it is known already. It should be of all
+            beats where the classifier judges them together: what is said of the whole record
+            rests on that.
         problems : ndarray of int, shape (beats,), optional
             Those of `find_problems_of_record`, where they are known already.
 
@@ -187,14 +205,18 @@ class Confidence:
         places = np.arange(len(beats))
         wanted = places if wanted is None else np.unique(places[wanted])
         if probabilities is None:
-            probabilities = classifier.probabilities(beats, wanted)
+            probabilities = classifier.decide(beats, wanted).probabilities
+        unsure = float("nan")
+        if classifier.settings.templates is not None:  # else some beats alone may be known
+            calibrated = temperature_scaled(probabilities, self.temperature)
+            unsure = share_unsure(calibrated, self.refer_above)
         chosen = np.isin(places, wanted)
         probabilities = np.where(chosen[:, None], probabilities, np.nan)
         novelty = np.full(len(beats), np.nan)
         novelty[wanted] = self.novelty.distance(shape_features(classifier, beats, wanted))
         if problems is None:
             problems = find_problems_of_record(record, beats, classifier.settings.beats, wanted)
-        return self.judge(probabilities, novelty, problems, beats.sinus)
+        return self.judge(probabilities, novelty, problems, beats.sinus, unsure)
 
     def judge(
         self,
@@ -202,8 +224,9 @@ class Confidence:
         novelty: np.ndarray,
         problems: np.ndarray,
         sinus: float = float("nan"),
+        unsure: float = float("nan"),
     ) -> Assessment:
-        """Put together what is known of beats.
+        """Put together what is known of the beats of a record.
 
         Parameters
         ----------
@@ -215,6 +238,8 @@ class Confidence:
             See `arrhythmia.trust.quality.find_problems_of_record`.
         sinus : float
             Probability that the template beat is of sinus origin; NaN where it is not judged.
+        unsure : float
+            See `arrhythmia.trust.unlike.share_unsure`; NaN where it is not known.
 
         Returns
         -------
@@ -224,28 +249,36 @@ class Confidence:
         calibrated = temperature_scaled(probabilities, self.temperature)
         unreadable = chosen & (problems > 0)
         scores = set_scores(calibrated)
-        sets90, sets95 = (sets_of(scores, self.thresholds[level]) for level in LEVELS)
+        note = "" if self.unlike is None else self.unlike.words(unsure)
+        thresholds = self.unlike.thresholds if self.unlike is not None and note else self.thresholds
+        sets90, sets95 = (sets_of(scores, thresholds[level]) for level in LEVELS)
         sets90[unreadable] = sets95[unreadable] = True  # it could be anything
         score = 1.0 - calibrated.max(axis=1)
-        unsure = chosen & (score > self.refer_above)
+        doubtful = chosen & (score > self.refer_above)
         novel = chosen & (novelty > self.novelty.limit)
         astray = chosen & bool(sinus < LEAST_SINUS)
         reasons = [""] * len(probabilities)
-        for beat in np.flatnonzero(unreadable | unsure | novel | astray):
-            doubts = [_doubt(calibrated[beat])] if unsure[beat] else []
+        for beat in np.flatnonzero(unreadable | doubtful | novel | astray):
+            doubts = [_doubt(calibrated[beat])] if doubtful[beat] else []
             doubts += [UNLIKE] if novel[beat] else []
             doubts += [NO_SINUS] if astray[beat] else []
             reasons[beat] = "; ".join(doubts)
             if unreadable[beat]:
                 paced = problems[beat] == PACED
                 reasons[beat] = IS_PACED if paced else NOT_ASSESSABLE + PROBLEMS[problems[beat]]
-        assessable, refer = chosen & ~unreadable, unreadable | unsure | novel | astray
-        return Assessment(calibrated, sets90, sets95, score, novelty, assessable, refer, reasons)
+        assessable, refer = chosen & ~unreadable, unreadable | doubtful | novel | astray
+        return Assessment(
+            calibrated, sets90, sets95, score, novelty, assessable, refer, reasons, note
+        )
 
 
 def is_calibrated(folder: str | Path) -> bool:
     """Whether a saved model has a ``confidence.json`` beside it."""
     return (Path(folder) / FILE).is_file()
+
+
+def _by_level(least: dict[str, list[float]]) -> dict[int, np.ndarray]:
+    return {level: np.array(least[str(level)], dtype=float) for level in LEVELS}
 
 
 def _doubt(calibrated: np.ndarray) -> str:

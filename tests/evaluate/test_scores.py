@@ -16,6 +16,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_f
 
 from arrhythmia.classifier import DEFAULT_MODEL
 from arrhythmia.evaluate.scores import (
+    MOST_OF_A_CLASS,
     average_f1,
     confusion_matrices,
     decide_reference_beats,
@@ -226,6 +227,12 @@ def test_s_is_also_scored_without_record_232_and_f_without_213(half: pd.DataFram
         "f1": pytest.approx(2 / 9, abs=1e-4),
         "support": 4,
     }
+    resampled = summary(half)
+    for name, record in MOST_OF_A_CLASS:
+        matrices = confusion_matrices(half[half["record"] != record], "aami")
+        assert (
+            resampled[f"{name}_without_{record}"]["interval_95"] == intervals(matrices, AAMI)[name]
+        )
     others = half[half["record"].isin(["100", "200"])]
     assert not {"S_without_232", "F_without_213"} & set(summary(others, with_intervals=False))
     alone = half[half["record"] == "232"]
