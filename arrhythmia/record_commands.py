@@ -49,6 +49,14 @@ def _add_templates(commands: argparse._SubParsersAction) -> None:
         "--split", metavar="N", type=int, nargs="+", default=[], help="split template N in two"
     )
     parser.add_argument(
+        "--merge",
+        metavar="N,M",
+        nargs="+",
+        default=[],
+        help="make templates N and M one, with the number of the first of them; a name that you "
+        "gave one of them goes to all its beats",
+    )
+    parser.add_argument(
         "--output", metavar="FILE.png", help="the sheet (default: templates_RECORD.png, here)"
     )
     parser.add_argument("--csv", metavar="FILE.csv", help="also write the table")
@@ -70,6 +78,8 @@ def _add_decisions(parser: argparse.ArgumentParser) -> None:
 def templates(options: argparse.Namespace) -> None:
     """Show the templates of a record, and keep what a reader decides of them."""
     names = [_template_name(text) for text in options.name]
+    merges = [_merged_numbers(text) for text in options.merge]
+    is_decided = bool(names or options.split or merges)
     from arrhythmia.beats import find_beats
     from arrhythmia.files import check_writable
     from arrhythmia.model_settings import read_settings
@@ -87,7 +97,7 @@ def templates(options: argparse.Namespace) -> None:
         check_writable(options.csv, ".csv", "--csv")
     file = decisions_file(options.record, options.data_dir, options.decisions)
     decisions = Decisions.load(file)
-    if names or options.split:
+    if is_decided:
         check_writable(file, ".json", "--decisions")
     from arrhythmia.classifier import Classifier
     from arrhythmia.files import whole_file
@@ -95,8 +105,8 @@ def templates(options: argparse.Namespace) -> None:
 
     decision = Classifier.load(model).decide(beats)
     named = name_templates(beats, decision, decisions)
-    if names or options.split:
-        decisions = decide_anew(named, decisions, names, options.split)
+    if is_decided:
+        decisions = decide_anew(named, decisions, names, options.split, merges)
         decisions.save(file)
         named = name_templates(beats, decision, decisions)
         print(f"decisions are in '{printable(str(file))}'; '{PROG} annotate' obeys the names")
@@ -118,6 +128,13 @@ def _template_name(text: str) -> tuple[int, str]:
     if not number.isdecimal() or not name:
         raise InputError(f"--name must be like 3=V, got '{text}'")
     return int(number), name
+
+
+def _merged_numbers(text: str) -> list[int]:
+    numbers = text.split(",")
+    if len(numbers) < 2 or not all(number.isdecimal() for number in numbers):
+        raise InputError(f"--merge must be like 3,7, got '{text}'")
+    return [int(number) for number in numbers]
 
 
 def _add_events(commands: argparse._SubParsersAction) -> None:

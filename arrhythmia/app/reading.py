@@ -224,7 +224,7 @@ class Reading:
         return replace(self, decisions=decisions, analysis=analysis, named=named)
 
     def name(self, numbers: Sequence[int], beat_class: str) -> tuple[Reading, str]:
-        """Give templates a class; several at once are merged in it.
+        """Give templates a class.
 
         Returns
         -------
@@ -251,6 +251,17 @@ class Reading:
         """
         decisions = decide_anew(self.named, self.decisions, [], numbers)
         return self.after(decisions), f"{_templates(numbers)} split"
+
+    def merge(self, numbers: Sequence[int]) -> tuple[Reading, str]:
+        """Make templates one, see `arrhythmia.naming.decide_anew`.
+
+        Raises
+        ------
+        InputError
+            If there is no such template, only one is chosen, or they were named differently.
+        """
+        decisions = decide_anew(self.named, self.decisions, [], [], [numbers])
+        return self.after(decisions), f"{_templates(numbers)} merged as template {min(numbers)}"
 
     def relabel(self, beat: int, beat_class: str) -> tuple[Reading, str]:
         """Give one beat a class.

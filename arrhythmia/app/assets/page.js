@@ -34,9 +34,9 @@
   document.addEventListener("pointerdown", () => { focused = null; }, true);
   function decide(what, value) {
     if (what === "name") act(what, { numbers: picks(), class: value });
-    else if (what === "split") act(what, picks());
+    else if (["split", "merge"].includes(what)) act(what, picks());
     else act(what, value);
-    if (["name", "split", "undo"].includes(what)) pick();
+    if (["name", "split", "merge", "undo"].includes(what)) pick();
   }
 
   // ---- buttons and fields ----
@@ -74,7 +74,7 @@
   // ---- keys ----
   const ANYWHERE = {
     ArrowLeft: ["step", -1], ArrowRight: ["step", 1], ",": ["event", -1], ".": ["event", 1],
-    "<": ["refer", -1], ">": ["refer", 1], u: ["undo"], x: ["split"],
+    "<": ["refer", -1], ">": ["refer", 1], u: ["undo"], x: ["split"], m: ["merge"],
   };
   const ON_THE_ECG = {
     PageUp: ["page", -1], PageDown: ["page", 1], Home: ["end", -1], End: ["end", 1],
