@@ -10,10 +10,12 @@ from arrhythmia.cli import (
     PROG,
     add_command,
     add_data_dir,
+    add_limits,
     add_model,
     add_r_peaks,
     add_recording,
     hints_of,
+    limits_of,
     tell_notes,
 )
 from arrhythmia.errors import InputError, SomeFailedError, one_line, printable
@@ -141,6 +143,7 @@ def _add_events(commands: argparse._SubParsersAction) -> None:
     parser = add_command(commands, "events", "fibrillation, tachycardia, bigeminy, pauses, noise")
     parser.add_argument("record", metavar="RECORD", help="e.g. 233, or any file of an ECG")
     parser.add_argument("--csv", metavar="FILE.csv", help="also write them as a table")
+    add_limits(parser)
     add_r_peaks(parser)
     add_recording(parser)
     add_model(parser, by_record=True)
@@ -149,6 +152,7 @@ def _add_events(commands: argparse._SubParsersAction) -> None:
 
 def events(options: argparse.Namespace) -> None:
     """Show the stretches of rhythms of a record."""
+    limits = limits_of(options)
     from arrhythmia.files import check_writable
     from arrhythmia.model_settings import read_settings
     from arrhythmia.records import read_record
@@ -162,7 +166,7 @@ def events(options: argparse.Namespace) -> None:
     from arrhythmia.files import whole_file
     from arrhythmia.interface import Classifier
 
-    table = Classifier.load(model).events(record, options.lead, options.r_peaks)
+    table = Classifier.load(model).events(record, options.lead, options.r_peaks, limits)
     tell_notes((*model_notes, *table.attrs["notes"]))
     if options.csv:
         with whole_file(options.csv) as part:
@@ -176,6 +180,7 @@ def _add_annotate(commands: argparse._SubParsersAction) -> None:
         "records", nargs="+", metavar="RECORD", help="e.g. 233, any file of an ECG, or a folder"
     )
     add_r_peaks(parser)
+    add_limits(parser)
     _add_decisions(parser)
     parser.add_argument("--output-dir", metavar="DIR", help="default: the folder of each recording")
     parser.add_argument("--report", action="store_true", help="also write RECORD.pdf")
@@ -203,7 +208,7 @@ def annotate(options: argparse.Namespace) -> None:
     names = _recordings(options.records)
     chosen = Options(
         options.output_dir, options.model, options.data_dir, options.lead, options.r_peaks,
-        options.decisions, hints_of(options), options.report,
+        options.decisions, hints_of(options), options.report, limits_of(options),
     )  # fmt: skip
     failed: list[Annotated] = []
     done = annotate_records(names, chosen, options.jobs, options.scheduler)

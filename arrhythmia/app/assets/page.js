@@ -51,6 +51,8 @@
       lead: $("set-lead").value, units: $("set-units").value,
       inverted: [...document.querySelectorAll("[data-toggle][aria-pressed=true]")]
         .map((lead) => lead.dataset.toggle),
+      ...Object.fromEntries([...document.querySelectorAll("#settings input")]
+        .map((limit) => [limit.id.replace("set-", ""), limit.value])),
     });
     else if (button.id === "answer") send("/answer", {
       fs: $("ask-fs").value, units: $("ask-units").value, lead: $("ask-lead").value,
