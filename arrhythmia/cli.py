@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from arrhythmia.errors import InputError, SomeFailedError, one_line
 from arrhythmia.files import DEFAULT_MODEL
 from arrhythmia.labels import SOURCES
+from arrhythmia.limits import RANGES, Limits, read_limit
 from arrhythmia.stopping import STOPPED, interruptible
 
 if TYPE_CHECKING:
@@ -193,6 +194,30 @@ def hints_of(options: argparse.Namespace) -> Hints:
     if options.units is not None and options.units not in IN_MILLIVOLTS:
         raise InputError(f"--units must be one of mV, uV, V, nV, got '{options.units}'")
     return Hints(options.fs, options.units, tuple(options.invert), options.follow_links)
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """Add ``--pause`` and ``--tachycardia``."""
+    for name, metavar, text in (
+        ("pause_s", "SECONDS", "an RR interval of this length or more is a pause"),
+        ("tachycardia_per_min", "PER_MIN", "a run at this rate or above is a tachycardia"),
+    ):
+        usual = f"{getattr(Limits, name):g}{RANGES[name].unit}"
+        parser.add_argument(
+            f"--{RANGES[name].name}", metavar=metavar, dest=name, help=f"{text} (default: {usual})"
+        )
+
+
+def limits_of(options: argparse.Namespace) -> Limits:
+    """What the user says by ``--pause`` and ``--tachycardia``.
+
+    Raises
+    ------
+    InputError
+        If one is no number, or outside its range.
+    """
+    names = ("pause_s", "tachycardia_per_min")
+    return Limits(**{name: read_limit(name, getattr(options, name)) for name in names})
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from arrhythmia.explain.case import Case
 from arrhythmia.explain.gather import explain_beat
 from arrhythmia.explain.method_names import DEFAULT_METHOD
 from arrhythmia.files import DEFAULT_MODEL
+from arrhythmia.limits import Limits
 from arrhythmia.predictions import record_table
 from arrhythmia.records import Record
 from arrhythmia.rhythm import Event
@@ -99,7 +100,11 @@ class Classifier(trunk.Classifier):
         return table
 
     def events(
-        self, record: Record, lead: str | None = None, source: str | None = None
+        self,
+        record: Record,
+        lead: str | None = None,
+        source: str | None = None,
+        limits: Limits = Limits(),  # noqa: B008, frozen
     ) -> pd.DataFrame:
         """Stretches of rhythms: fibrillation, tachycardia, bi- and trigeminy, pauses, noise.
 
@@ -107,6 +112,8 @@ class Classifier(trunk.Classifier):
         ----------
         record, lead, source
             The same as for `predict`.
+        limits : Limits
+            What is called a pause, and a tachycardia.
 
         Returns
         -------
@@ -122,7 +129,7 @@ class Classifier(trunk.Classifier):
         """
         beats = self.find_beats(record, lead, source)
         called = self.probabilities(beats).argmax(axis=1)
-        events = events_of_record(record, beats, called, self.settings.beats)
+        events = events_of_record(record, beats, called, self.settings.beats, limits=limits)
         table = _event_table(events)
         table.attrs["notes"] = (*record.notes, *beats.notes)
         return table

@@ -1,4 +1,4 @@
-"""A reader's decisions on the templates of a record: named, split, kept in a file, obeyed.
+"""A reader's decisions on the templates of a record: named, split, merged, kept in a file, obeyed.
 
 Decisions are kept as the times of the beats they are about, so that they hold whatever numbers
 another model gives the templates, and wherever in its QRS an annotator or a detector marks a beat.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -43,12 +43,13 @@ class Decisions:
     named : tuple of (str, tuple of float)
         Class and the times of the beats that have it, a later entry over an earlier one: centres of
         their QRS in seconds from the start of the record, to the millisecond.
-    splits : tuple of tuple of float
-        The same of beats that were made a template of their own, in the order of the splits.
+    groups : tuple of tuple of float
+        The same of beats that were made one template, by a split or by a merge, in the order of
+        these. Templates of which no beat is left go; see `grouped`.
     """
 
     named: tuple[tuple[str, tuple[float, ...]], ...] = ()
-    splits: tuple[tuple[float, ...], ...] = ()
+    groups: tuple[tuple[float, ...], ...] = ()
 
     @classmethod
     def load(cls, file: str | Path) -> Decisions:
@@ -65,39 +66,46 @@ class Decisions:
         try:
             facts = read_json(file)
             named = tuple((str(one["class"]), _times(one["times"])) for one in facts["named"])
-            splits = tuple(_times(times) for times in facts["splits"])
+            groups = facts["groups"] if "groups" in facts else facts["splits"]  # before merges
+            groups = tuple(_times(times) for times in groups)
             if not {name for name, _ in named} <= set(BEAT_CLASSES):
                 raise ValueError("a class that is none")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"'{file}' is damaged ({error!r}): delete it and name the templates again"
             ) from error
-        return cls(named, splits)
+        return cls(named, groups)
 
     def save(self, file: str | Path) -> None:
         """Write the decisions, whole or not at all."""
         facts = {
             "named": [{"class": name, "times": times} for name, times in self.named],
-            "splits": self.splits,
+            "groups": self.groups,
         }
         with whole_file(file) as part:
             part.write_text(json.dumps(facts) + "\n", encoding="utf-8")
 
     def with_name(self, times: Sequence[float], name: str) -> Decisions:
         """With a class for some beats."""
-        return Decisions((*self.named, (name, _times(times))), self.splits)
+        return Decisions((*self.named, (name, _times(times))), self.groups)
 
-    def with_split(self, times: Sequence[float]) -> Decisions:
-        """With some beats as a template of their own."""
-        return Decisions(self.named, (*self.splits, _times(times)))
+    def with_group(self, times: Sequence[float]) -> Decisions:
+        """With some beats as one template: a part of one that is split, or all of some merged."""
+        return Decisions(self.named, (*self.groups, _times(times)))
 
-    def split(self, templates: Templates) -> Templates:
-        """Templates as the reader split them; new ones get the next numbers."""
+    def grouped(self, templates: Templates) -> Templates:
+        """Templates as the reader split and merged them.
+
+        What is split off gets the next number. What is merged keeps the lowest of its numbers, and
+        the numbers above those that are gone close up.
+        """
         number = templates.number.copy()
-        for times in self.splits:
+        for times in self.groups:
             members = _at(templates.beats, times)
-            if members.any():
-                number[members] = number.max() + 1
+            if not members.any():
+                continue
+            whole = np.setdiff1d(number[members], number[~members])
+            number[members] = whole[0] if len(whole) else number.max() + 1
         return Templates(templates.beats, np.unique(number, return_inverse=True)[1] + 1)
 
     def classes(self, beats: Beats, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -201,7 +209,7 @@ class Named:
     Parameters
     ----------
     templates : Templates
-        As the reader split them.
+        As the reader split and merged them.
     decision : Decision
         What the model says.
     classes : ndarray of str, shape (beats,)
@@ -243,7 +251,7 @@ class Named:
 
 
 def name_templates(beats: Beats, decision: Decision, decisions: Decisions) -> Named:
-    """The templates of a record as a reader split them, with the reader's classes.
+    """The templates of a record as a reader split and merged them, with the reader's classes.
 
     Parameters
     ----------
@@ -258,7 +266,7 @@ def name_templates(beats: Beats, decision: Decision, decisions: Decisions) -> Na
     if templates is None:
         templates = find_templates(beats, TemplateSettings()).split(decision.by_itself)
     called = np.array(BEAT_CLASSES)[decision.probabilities.argmax(axis=1)]
-    return Named(decisions.split(templates), decision, *decisions.classes(beats, called))
+    return Named(decisions.grouped(templates), decision, *decisions.classes(beats, called))
 
 
 def decide_anew(
@@ -266,8 +274,13 @@ def decide_anew(
     decisions: Decisions,
     names: Sequence[tuple[int, str]],
     splits: Sequence[int],
+    merges: Sequence[Sequence[int]] = (),
 ) -> Decisions:
     """Decisions with those that a reader makes now, by the numbers that were shown.
+
+    Names belong to beats, and stay with them. A merge gives the class that a reader gave to one of
+    the templates, now or before, to the beats of the others that no reader named: they are of one
+    kind. Where no template was named, beats keep the classes that the model gives them.
 
     Parameters
     ----------
@@ -279,14 +292,19 @@ def decide_anew(
         Template and class.
     splits : sequence of int
         Templates to be split in two.
+    merges : sequence of sequence of int
+        Templates to be made one, two or more each time.
 
     Raises
     ------
     InputError
-        If there is no such template or class, or a template has too few beats to be split.
+        If there is no such template or class, a template has too few beats to be split, templates
+        to be merged were named differently, or one is to be split or merged besides.
     """
     templates = named.templates
-    for number in (*(n for n, _ in names), *splits):
+    merges = [sorted(set(numbers)) for numbers in merges]
+    regrouped = [*dict.fromkeys(splits), *(number for numbers in merges for number in numbers)]
+    for number in (*(n for n, _ in names), *regrouped):
         if not 1 <= number <= len(templates):
             raise InputError(f"there is no template {number}: they are 1 to {len(templates)}")
     for number, name in names:
@@ -298,5 +316,29 @@ def decide_anew(
         if len(templates[number]) < 2:
             raise InputError(f"template {number} is a single beat and cannot be split")
         part = halved(templates, number, TemplateSettings())
-        decisions = decisions.with_split(templates.beats.centers[part])
+        decisions = decisions.with_group(templates.beats.centers[part])
+    for number in regrouped:
+        if regrouped.count(number) > 1:
+            raise InputError(f"template {number} can be split or merged only once at a time")
+    for numbers in merges:
+        decisions = _merge(named, decisions, numbers)
     return decisions
+
+
+def _merge(named: Named, decisions: Decisions, numbers: Sequence[int]) -> Decisions:
+    """Decisions with some templates as one."""
+    if len(numbers) < 2:
+        raise InputError(f"template {numbers[0]} needs another to be merged with: choose two")
+    templates = named.templates
+    classes, by_reader = decisions.classes(templates.beats, named.classes)
+    now = replace(named, classes=classes, by_reader=by_reader)
+    given = {number: now.class_of(number) for number in numbers if now.by(number) == READER}
+    if len(set(given.values())) > 1:
+        told = ", ".join(f"{number} {name}" for number, name in given.items())
+        raise InputError(f"templates were named differently ({told}): name them alike, then merge")
+    together = np.isin(templates.number, numbers)
+    for name in set(given.values()):
+        unnamed = together & ~now.by_reader
+        if unnamed.any():
+            decisions = decisions.with_name(templates.beats.centers[unnamed], name)
+    return decisions.with_group(templates.beats.centers[together])

@@ -10,10 +10,12 @@ from arrhythmia.cli import (
     PROG,
     add_command,
     add_data_dir,
+    add_limits,
     add_model,
     add_r_peaks,
     add_recording,
     hints_of,
+    limits_of,
     tell_notes,
 )
 from arrhythmia.errors import InputError, SomeFailedError, one_line, printable
@@ -49,6 +51,14 @@ def _add_templates(commands: argparse._SubParsersAction) -> None:
         "--split", metavar="N", type=int, nargs="+", default=[], help="split template N in two"
     )
     parser.add_argument(
+        "--merge",
+        metavar="N,M",
+        nargs="+",
+        default=[],
+        help="make templates N and M one, with the number of the first of them; a name that you "
+        "gave one of them goes to all its beats",
+    )
+    parser.add_argument(
         "--output", metavar="FILE.png", help="the sheet (default: templates_RECORD.png, here)"
     )
     parser.add_argument("--csv", metavar="FILE.csv", help="also write the table")
@@ -70,6 +80,8 @@ def _add_decisions(parser: argparse.ArgumentParser) -> None:
 def templates(options: argparse.Namespace) -> None:
     """Show the templates of a record, and keep what a reader decides of them."""
     names = [_template_name(text) for text in options.name]
+    merges = [_merged_numbers(text) for text in options.merge]
+    is_decided = bool(names or options.split or merges)
     from arrhythmia.beats import find_beats
     from arrhythmia.files import check_writable
     from arrhythmia.model_settings import read_settings
@@ -87,7 +99,7 @@ def templates(options: argparse.Namespace) -> None:
         check_writable(options.csv, ".csv", "--csv")
     file = decisions_file(options.record, options.data_dir, options.decisions)
     decisions = Decisions.load(file)
-    if names or options.split:
+    if is_decided:
         check_writable(file, ".json", "--decisions")
     from arrhythmia.classifier import Classifier
     from arrhythmia.files import whole_file
@@ -95,8 +107,8 @@ def templates(options: argparse.Namespace) -> None:
 
     decision = Classifier.load(model).decide(beats)
     named = name_templates(beats, decision, decisions)
-    if names or options.split:
-        decisions = decide_anew(named, decisions, names, options.split)
+    if is_decided:
+        decisions = decide_anew(named, decisions, names, options.split, merges)
         decisions.save(file)
         named = name_templates(beats, decision, decisions)
         print(f"decisions are in '{printable(str(file))}'; '{PROG} annotate' obeys the names")
@@ -120,10 +132,18 @@ def _template_name(text: str) -> tuple[int, str]:
     return int(number), name
 
 
+def _merged_numbers(text: str) -> list[int]:
+    numbers = text.split(",")
+    if len(numbers) < 2 or not all(number.isdecimal() for number in numbers):
+        raise InputError(f"--merge must be like 3,7, got '{text}'")
+    return [int(number) for number in numbers]
+
+
 def _add_events(commands: argparse._SubParsersAction) -> None:
     parser = add_command(commands, "events", "fibrillation, tachycardia, bigeminy, pauses, noise")
     parser.add_argument("record", metavar="RECORD", help="e.g. 233, or any file of an ECG")
     parser.add_argument("--csv", metavar="FILE.csv", help="also write them as a table")
+    add_limits(parser)
     add_r_peaks(parser)
     add_recording(parser)
     add_model(parser, by_record=True)
@@ -132,6 +152,7 @@ def _add_events(commands: argparse._SubParsersAction) -> None:
 
 def events(options: argparse.Namespace) -> None:
     """Show the stretches of rhythms of a record."""
+    limits = limits_of(options)
     from arrhythmia.files import check_writable
     from arrhythmia.model_settings import read_settings
     from arrhythmia.records import read_record
@@ -145,7 +166,7 @@ def events(options: argparse.Namespace) -> None:
     from arrhythmia.files import whole_file
     from arrhythmia.interface import Classifier
 
-    table = Classifier.load(model).events(record, options.lead, options.r_peaks)
+    table = Classifier.load(model).events(record, options.lead, options.r_peaks, limits)
     tell_notes((*model_notes, *table.attrs["notes"]))
     if options.csv:
         with whole_file(options.csv) as part:
@@ -159,6 +180,7 @@ def _add_annotate(commands: argparse._SubParsersAction) -> None:
         "records", nargs="+", metavar="RECORD", help="e.g. 233, any file of an ECG, or a folder"
     )
     add_r_peaks(parser)
+    add_limits(parser)
     _add_decisions(parser)
     parser.add_argument("--output-dir", metavar="DIR", help="default: the folder of each recording")
     parser.add_argument("--report", action="store_true", help="also write RECORD.pdf")
@@ -186,7 +208,7 @@ def annotate(options: argparse.Namespace) -> None:
     names = _recordings(options.records)
     chosen = Options(
         options.output_dir, options.model, options.data_dir, options.lead, options.r_peaks,
-        options.decisions, hints_of(options), options.report,
+        options.decisions, hints_of(options), options.report, limits_of(options),
     )  # fmt: skip
     failed: list[Annotated] = []
     done = annotate_records(names, chosen, options.jobs, options.scheduler)

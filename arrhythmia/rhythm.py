@@ -1,7 +1,8 @@
 """Rhythm: stretches of fibrillation, tachycardia, bi- and trigeminy, pauses and noise.
 
 What a rhythm is follows from the classes of the beats, their RR intervals and their P waves. Limits
-of rate and length are those of clinical use; the two limits of fibrillation were chosen on DS1.
+of rate and length are those of clinical use, and a reader may turn two of them
+(`arrhythmia.limits`); the two limits of fibrillation were chosen on DS1.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from scipy.ndimage import find_objects, label, median_filter
 
 from arrhythmia.beats import Beats
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.limits import PAUSE_S, Limits
 
 N, S, V, E, F = range(len(BEAT_CLASSES))
 
@@ -43,15 +45,12 @@ FEWEST_FIBRILLATING: Final = 12
 """Fibrillation that lasts fewer beats than this is not told."""
 RUN: Final = 3
 """So many V, or S, in a row are a run."""
-TACHYCARDIA_PER_MIN: Final = 100.0
-"""A run at this rate or above is a tachycardia."""
 TURNS: Final = 3
 """So often must an ectopic beat and its one or two normal beats follow each other."""
-PAUSE_S: Final = 2.0
-"""An RR interval of this length or more is a pause …"""
 ACTIVE: Final = 0.3
-"""… if the line between, nine tenths of it, moves by no more than this part of a QRS's height. In
-the flutter of record 207 it moves by .7 and more, in the pauses of DS1 by .2 at most."""
+"""A long RR interval is a pause if the line between, nine tenths of it, moves by no more than this
+part of a QRS's height. In the flutter of record 207 it moves by .7 and more, in the pauses of DS1
+by .2 at most."""
 AFTER_S, BEFORE_S, QRS_S = 0.6, 0.4, 0.08
 """Seconds after a QRS and before the next that do not count, and half the width of a QRS."""
 
@@ -103,6 +102,7 @@ def find_events(
     assessable: np.ndarray | None = None,
     active: np.ndarray | None = None,
     missing: np.ndarray | None = None,
+    limits: Limits = Limits(),  # noqa: B008, frozen
 ) -> list[Event]:
     """Stretches of rhythms of a record, in order of time.
 
@@ -118,6 +118,8 @@ def find_events(
         See `active_before`; what looks like a pause is none there.
     missing : ndarray of bool, shape (beats,), optional
         Before which beats signal is missing that may hide another: no rhythm goes over it.
+    limits : Limits
+        From where on an interval is a pause, and a run a tachycardia.
     """
     readable = np.ones(len(beats), bool) if assessable is None else np.asarray(assessable)
     unknown = np.zeros(len(beats), bool) if missing is None else np.asarray(missing)
@@ -131,10 +133,13 @@ def find_events(
         if part.stop - part.start >= FEWEST_FIBRILLATING
     ]
     events += [_event(beats, NOT_ASSESSABLE, i - 1, i) for i in np.flatnonzero(unknown) if i]
-    gaps = (beats.rr_pre >= PAUSE_S) | unknown
+    hidden = np.zeros(len(beats), bool) if active is None else np.asarray(active)
+    hidden = hidden & (beats.rr_pre >= min(PAUSE_S, limits.pause_s))  # whatever is called a pause
+    gaps = (beats.rr_pre >= limits.pause_s) | hidden | unknown
     ventricular = np.isin(called, (V, E)) & readable
     supraventricular = (called == S) & readable
-    events += _runs(beats, ventricular, "V") + _runs(beats, supraventricular, "S")
+    for of, ectopic in (("V", ventricular), ("S", supraventricular)):
+        events += _runs(beats, ectopic, of, limits.tachycardia_per_min)
     normal = (called == N) & readable
     for of, ectopic in (("V", ventricular), ("S", supraventricular)):
         for kind, period in ((BIGEMINY, 2), (TRIGEMINY, 3)):
@@ -144,12 +149,13 @@ def find_events(
             ]
     gaps &= readable & np.append(False, readable[:-1]) & ~unknown
     for beat in np.flatnonzero(gaps):
-        hidden = active is not None and active[beat]
-        events.append(_event(beats, NO_BEATS if hidden else PAUSE, beat - 1, beat))
+        events.append(_event(beats, NO_BEATS if hidden[beat] else PAUSE, beat - 1, beat))
     return sorted(events, key=lambda event: (event.first, event.last, event.kind))
 
 
-def active_before(signal: np.ndarray, fs: float, centers: np.ndarray) -> np.ndarray:
+def active_before(
+    signal: np.ndarray, fs: float, centers: np.ndarray, from_s: float = PAUSE_S
+) -> np.ndarray:
     """Whether the signal before each beat moves nearly as much as the beats themselves do.
 
     In a pause the line is nearly flat. Where it moves on without beats there is ventricular flutter
@@ -163,18 +169,20 @@ def active_before(signal: np.ndarray, fs: float, centers: np.ndarray) -> np.ndar
         Hz.
     centers : ndarray of float, shape (beats,)
         Of the QRS, in seconds.
+    from_s : float
+        Seconds: shorter intervals are not looked at.
 
     Returns
     -------
     ndarray of bool, shape (beats,)
-        False where the interval is shorter than `PAUSE_S`.
+        False where the interval is shorter.
     """
     active = np.zeros(len(centers), dtype=bool)
     reach = round(QRS_S * fs)
     places = np.clip(np.rint(centers * fs).astype(int), reach, len(signal) - reach - 1)
     around = signal[places[:, None] + np.arange(-reach, reach + 1)]
     height = float(np.median(np.ptp(around, axis=1)))
-    for beat in np.flatnonzero(np.diff(centers, prepend=centers[:1]) >= PAUSE_S):
+    for beat in np.flatnonzero(np.diff(centers, prepend=centers[:1]) >= from_s):
         first, last = centers[beat - 1] + AFTER_S, centers[beat] - BEFORE_S
         between = signal[round(first * fs) : round(last * fs)]
         low, high = np.percentile(between, [5, 95])
@@ -223,14 +231,14 @@ def _event(beats: Beats, kind: str, first: int, last: int, of: str = "") -> Even
     return Event(kind, int(first), int(last), start, end, rate, of)
 
 
-def _runs(beats: Beats, ectopic: np.ndarray, of: str) -> list[Event]:
+def _runs(beats: Beats, ectopic: np.ndarray, of: str, from_per_min: float) -> list[Event]:
     """Runs of ectopic beats; slow ones of S are none."""
     events = []
     for part in _stretches(ectopic):
         if part.stop - part.start < RUN:
             continue
         event = _event(beats, VT if of == "V" else SVT, part.start, part.stop - 1, of)
-        if event.rate >= TACHYCARDIA_PER_MIN:
+        if event.rate >= from_per_min:
             events.append(event)
         elif of == "V":
             events.append(_event(beats, IDIOVENTRICULAR, part.start, part.stop - 1, of))

@@ -14,7 +14,7 @@ from conftest import MakeRecord, error_line
 from arrhythmia.__main__ import main
 from arrhythmia.beats import Beats, find_beats
 from arrhythmia.classifier import Classifier
-from arrhythmia.naming import Decisions, decide_anew, decisions_file, name_templates
+from arrhythmia.naming import Decisions, Named, decide_anew, decisions_file, name_templates
 from arrhythmia.records import Record, read_record
 from arrhythmia.sheet import draw_sheet, mean_beats, template_table
 from arrhythmia.signals import BeatSettings
@@ -83,8 +83,89 @@ def test_a_split_makes_one_template_more_and_keeps_the_numbers(
     np.testing.assert_array_equal(after.number[kept], before.number[kept])
 
 
+def merged(named: Named, decisions: Decisions, *numbers: int) -> tuple[Named, Decisions]:
+    """Templates after a merge, and the decisions."""
+    decisions = decide_anew(named, decisions, [], [], [numbers])
+    return name_templates(named.templates.beats, named.decision, decisions), decisions
+
+
+@pytest.mark.parametrize("numbers", [(1, 2), (3, 1), (2, 4, 5), (5, 2, 5)])
+def test_a_merge_keeps_the_lowest_number_and_the_others_close_up(
+    classifier: Classifier, beats: Beats, numbers: tuple[int, ...]
+) -> None:
+    named = name_templates(beats, classifier.decide(beats), Decisions())
+    before = named.templates.number
+    assert before.max() >= 5
+    after, _ = merged(named, Decisions(), *numbers)
+    gone = np.array(sorted(set(numbers))[1:])
+    wanted = np.where(np.isin(before, numbers), min(numbers), before)
+    wanted -= np.searchsorted(gone, wanted)
+    np.testing.assert_array_equal(after.templates.number, wanted)
+    np.testing.assert_array_equal(after.classes, named.classes)  # a merge alone names nothing
+    assert not after.by_reader.any()
+
+
+def test_splits_and_merges_hold_in_their_order(classifier: Classifier, beats: Beats) -> None:
+    named = name_templates(beats, classifier.decide(beats), Decisions())
+    count = len(named.templates)
+    once, decisions = merged(named, Decisions(), 1, 2)
+    decisions = decide_anew(once, decisions, [], [1])
+    twice = name_templates(beats, classifier.decide(beats), decisions)
+    assert len(twice.templates) == count
+    back, decisions = merged(twice, decisions, 1, count)
+    np.testing.assert_array_equal(back.templates.number, once.templates.number)
+    assert len(decisions.groups) == 3
+
+
+def test_a_name_given_before_goes_to_all_that_is_merged(
+    classifier: Classifier, beats: Beats
+) -> None:
+    plain = name_templates(beats, classifier.decide(beats), Decisions())
+    one, two, three = (plain.templates[number].beats for number in (1, 2, 3))
+    decisions = decide_anew(plain, Decisions(), [(2, "F")], [])
+    decisions = decisions.with_name(beats.centers[one[:1]], "E")  # a beat named by itself keeps it
+    named = name_templates(beats, classifier.decide(beats), decisions)
+    after, decisions = merged(named, decisions, 1, 2)
+    assert (after.class_of(1), after.by(1)) == ("F", "reader")
+    assert after.classes[one[0]] == "E"
+    assert set(after.classes[[*one[1:], *two]]) == {"F"}
+    np.testing.assert_array_equal(after.classes[three], plain.classes[three])
+    assert not after.by_reader[three].any()
+    np.testing.assert_array_equal(np.flatnonzero(after.by_reader), np.sort([*one, *two]))
+
+
+def test_a_name_given_at_the_same_time_counts_too(classifier: Classifier, beats: Beats) -> None:
+    named = name_templates(beats, classifier.decide(beats), Decisions())
+    decisions = decide_anew(named, Decisions(), [(3, "E")], [], [[2, 3]])
+    after = name_templates(beats, classifier.decide(beats), decisions)
+    assert (after.class_of(2), after.by(2)) == ("E", "reader")
+    line = error_line(
+        lambda: decide_anew(named, Decisions(), [(1, "V"), (3, "E")], [], [[1, 2, 3]])
+    )
+    assert "templates were named differently (1 V, 3 E): name them alike, then merge" in line
+
+
+def test_a_merge_holds_where_beats_are_detected(
+    classifier: Classifier, record: Record, beats: Beats
+) -> None:
+    named = name_templates(beats, classifier.decide(beats), Decisions())
+    after, decisions = merged(named, Decisions(), 1, 2)
+    detected = find_beats(record, BeatSettings(), source="detect")
+    there = name_templates(detected, classifier.decide(detected), decisions)
+    together = after.templates[1].beats
+    places = np.searchsorted(detected.centers, beats.centers[together] - 0.1)
+    numbers = np.bincount(there.templates.number[np.minimum(places, len(detected) - 1)])
+    assert numbers.max() >= len(together) - 2
+
+
+def test_a_file_written_before_there_were_merges_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "x.templates.json"
+    file.write_text('{"named": [], "splits": [[1.5, 2.25]]}')
+    assert Decisions.load(file) == Decisions().with_group([1.5, 2.25])
+
+
 def test_decisions_are_read_back_as_written(tmp_path: Path) -> None:
-    decisions = Decisions().with_name(np.array([5.1234, 9]), "V").with_split([7.25])
+    decisions = Decisions().with_name(np.array([5.1234, 9]), "V").with_group([7.25])
     file = tmp_path / "a" / "x.templates.json"
     decisions.save(file)
     assert Decisions.load(file) == decisions
@@ -95,7 +176,8 @@ def test_decisions_are_read_back_as_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "{}", "[]", '{"named": [{"class": "Z", "times": [1]}], "splits": []}',
              '{"named": [], "splits": [["a"]]}', '{"named": [], "splits": [[Infinity]]}',
-             '{"named": [], "splits": [3]}'],
+             '{"named": [], "splits": [3]}', '{"named": [], "groups": [3]}',
+             '{"named": [], "groups": null, "splits": []}'],
 )  # fmt: skip
 def test_a_damaged_file_is_an_error_of_one_line(tmp_path: Path, text: str) -> None:
     file = tmp_path / "x.templates.json"
@@ -107,13 +189,17 @@ def test_a_damaged_file_is_an_error_of_one_line(tmp_path: Path, text: str) -> No
 def test_bad_decisions_name_their_value(classifier: Classifier, beats: Beats) -> None:
     named = name_templates(beats, classifier.decide(beats), Decisions())
     last = len(named.templates)
-    for names, splits, wanted in (
-        ([(last + 1, "V")], [], f"no template {last + 1}: they are 1 to {last}"),
-        ([(1, "X")], [], "no class 'X' for template 1"),
-        ([], [0], "no template 0"),
+    for names, splits, merges, wanted in (
+        ([(last + 1, "V")], [], [], f"no template {last + 1}: they are 1 to {last}"),
+        ([(1, "X")], [], [], "no class 'X' for template 1"),
+        ([], [0], [], "no template 0"),
+        ([], [], [[1, last + 1]], f"no template {last + 1}: they are 1 to {last}"),
+        ([], [], [[2, 2]], "template 2 needs another to be merged with: choose two"),
+        ([], [], [[1, 2], [2, 3]], "template 2 can be split or merged only once at a time"),
+        ([], [1], [[1, 2]], "template 1 can be split or merged only once at a time"),
     ):
-        line = error_line(lambda n=names, s=splits: decide_anew(named, Decisions(), n, s))
-        assert wanted in line
+        asked = (named, Decisions(), names, splits, merges)
+        assert wanted in error_line(lambda asked=asked: decide_anew(*asked))
 
 
 def test_the_table_has_the_most_doubtful_first(
@@ -206,6 +292,30 @@ def test_annotate_obeys_what_a_reader_named(
     remarks = np.array([note.rstrip("\0") for note in written.aux_note])
     assert (remarks == "reader").sum() == row["beats"]
     assert set(np.array(written.symbol)[remarks == "reader"]) == {"F"}
+
+
+@pytest.mark.slow
+def test_templates_are_merged_by_the_command_too(
+    path: Path, tiny_model: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    common = [str(path), "--decisions", str(tmp_path), "--model", str(tiny_model)]
+    common += ["--output", str(tmp_path / "t.png"), "--csv", str(tmp_path / "t.csv")]
+    assert main(["templates", *common]) == 0
+    before = pd.read_csv(tmp_path / "t.csv").set_index("template")
+    assert main(["templates", *common, "--merge", "1,3", "--name", "3=F"]) == 0
+    after = pd.read_csv(tmp_path / "t.csv").set_index("template")
+    assert len(after) == len(before) - 1
+    assert after.beats[1] == before.beats[1] + before.beats[3]
+    assert (after["class"][1], after.by[1]) == ("F", "reader")
+    assert list(after.beats.sort_index()[2:]) == list(before.beats.sort_index()[3:])
+    assert main(["templates", *common, "--merge", f"1,{len(before)}"]) == 2
+    assert f"there is no template {len(before)}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["3", "3,", "3,x", ",", "3=7", "-1,2"])
+def test_a_merge_must_be_numbers(path: Path, capsys: Capture, text: str) -> None:
+    assert main(["templates", str(path), f"--merge={text}"]) == 2
+    assert f"--merge must be like 3,7, got '{text}'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["3", "=V", "x=V", "3="])

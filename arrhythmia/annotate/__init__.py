@@ -25,6 +25,7 @@ from arrhythmia.classifier import Classifier
 from arrhythmia.errors import InputError, one_line
 from arrhythmia.files import read_json, whole_file
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.limits import Limits
 from arrhythmia.model_settings import model_digest, read_settings
 from arrhythmia.naming import Decisions, check_outputs, decisions_file
 from arrhythmia.records import Hints, Record, read_record
@@ -52,6 +53,7 @@ class Options:
     decisions: str | None = None
     hints: Hints = Hints()
     report: bool = False
+    limits: Limits = Limits()
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ def annotate(
         `arrhythmia.which_model.choose_model`), ``data_dir`` of the database, ``lead`` (default:
         all), ``source`` of the R peaks (``"atr"`` or ``"detect"``; default: the annotation where
         there is one), ``decisions`` (folder of what a reader decided; default: that of each
-        recording), ``hints`` for files without rate or units, ``report`` for a PDF.
+        recording), ``hints`` for files without rate or units, ``report`` for a PDF, ``limits`` of
+        what is called a pause or a tachycardia.
     jobs : int
         Recordings at a time.
     scheduler : str, optional
@@ -171,7 +174,9 @@ def _annotate(name: str, options: Options) -> Annotated:
         return Annotated(name, place.with_name(f"{record.name}.{ANNOTATOR}"), done,
                          notes=model_notes, was_there=True)  # fmt: skip
     classifier, confidence = _loaded(str(folder))
-    analysis = analyse(classifier, confidence, record, options.lead, options.source, reader)
+    analysis = analyse(
+        classifier, confidence, record, options.lead, options.source, reader, limits=options.limits
+    )
     notes = (*model_notes, *record.notes, *analysis.beats.notes, *reader.notes(analysis.beats))
     facts = summary(analysis, notes) | {"model": folder.name, "key": key}
     _write(place, _suffixes(options), analysis, facts)

@@ -12,6 +12,7 @@ from arrhythmia.beats import Beats
 from arrhythmia.classifier import Classifier
 from arrhythmia.decision import Decision
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.limits import Limits
 from arrhythmia.naming import Decisions
 from arrhythmia.predictions import Assessment
 from arrhythmia.records import Record
@@ -46,6 +47,8 @@ class Analysis:
     events : list of Event
     warnings : list of str
         What of the whole record the user should know.
+    limits : Limits
+        What a reader calls a pause, and a tachycardia.
     """
 
     record: Record
@@ -59,6 +62,7 @@ class Analysis:
     between: Between
     events: list[Event]
     warnings: list[str] = field(default_factory=list)
+    limits: Limits = Limits()  # noqa: RUF009, frozen
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -93,6 +97,7 @@ def analyse(
     source: str | None = None,
     reader: Decisions | None = None,
     told: Callable[[str], None] = lambda step: None,
+    limits: Limits = Limits(),  # noqa: B008, frozen
 ) -> Analysis:
     """Find, classify and judge the beats of a record.
 
@@ -110,6 +115,8 @@ def analyse(
         What a reader decided of the record's templates.
     told : callable, optional
         Told what is done next; what it raises ends the analysis.
+    limits : Limits
+        What a reader calls a pause, and a tachycardia.
 
     Raises
     ------
@@ -128,7 +135,7 @@ def analyse(
             classifier, record, beats, probabilities=decision.probabilities, problems=problems
         )
     told("looking for rhythms")
-    between = look_between(record, beats, settings)
+    between = look_between(record, beats, settings, limits)
     warnings = []
     if (problems == PACED).any():
         warnings.append(f"record {record.name}: a paced heart, which is not assessed")
@@ -141,8 +148,9 @@ def analyse(
         warnings.append(f"record {record.name} is {assessment.note}")
     none = np.empty(0)
     analysis = Analysis(
-        record, beats, settings, decision, none, none, assessment, problems, between, [], warnings
-    )
+        record, beats, settings, decision, none, none, assessment, problems, between, [], warnings,
+        limits,
+    )  # fmt: skip
     return decided(analysis, reader or Decisions())
 
 
@@ -160,6 +168,7 @@ def decided(analysis: Analysis, reader: Decisions) -> Analysis:
     classes, by_reader = reader.classes(beats, called)
     numbers = np.array([BEAT_CLASSES.index(c) for c in classes])
     events = events_of_record(
-        analysis.record, beats, numbers, settings, analysis.problems, analysis.between
-    )
+        analysis.record, beats, numbers, settings, analysis.problems, analysis.between,
+        analysis.limits,
+    )  # fmt: skip
     return replace(analysis, classes=classes, by_reader=by_reader, events=events)

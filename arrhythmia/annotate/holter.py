@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
@@ -99,6 +99,7 @@ def summary(analysis: Analysis, notes: Sequence[str] = ()) -> dict:
         "ventricular": _burden(analysis, ("V", "E"), total, hours),
         "supraventricular": _burden(analysis, ("S",), total, hours),
         "fusion": counts["F"],
+        "limits": asdict(analysis.limits),
         "pauses": [_event(e) for e in pauses],
         "events": [_event(e) for e in analysis.events if e.kind != PAUSE],
         "to_look_at": _in_need(analysis),

@@ -13,6 +13,7 @@ from arrhythmia.annotate.analysis import Analysis
 from arrhythmia.annotate.holter import NOTICE, UNKNOWN, known_rr
 from arrhythmia.drawing import CLASS_COLORS, clock, ecg_paper, fits_paper, names_as_they_are
 from arrhythmia.files import whole_file
+from arrhythmia.limits import Limits
 from arrhythmia.rhythm import FIBRILLATION, NO_BEATS, PAUSE, SVT, VT
 from arrhythmia.signals import filtered_part
 
@@ -107,11 +108,14 @@ def summary_lines(facts: dict) -> list[str]:
     for name in ("ventricular", "supraventricular"):
         lines.append(_burden_line(name, facts[name]))
     lines.append(f"Fusion beats: {facts['fusion']}")
-    pauses = facts["pauses"]
+    pauses, limits = facts["pauses"], Limits(**facts["limits"])
     longest = max((p["end_s"] - p["start_s"] for p in pauses), default=0.0)
     lines.append(
-        f"Pauses of 2 s or more: {len(pauses)}" + (f", longest {longest:.1f} s" if pauses else "")
+        f"Pauses of {limits.pause_s:g} s or more: {len(pauses)}"
+        + (f", longest {longest:.1f} s" if pauses else "")
     )
+    if limits.words:
+        lines.append(f"Limits set by the reader: {limits.words}")
     names: dict[str, list[dict]] = {}
     for event in facts["events"]:
         names.setdefault(event["event"], []).append(event)

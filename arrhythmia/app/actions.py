@@ -172,6 +172,10 @@ def _split(session: Session, value: object) -> str:
     return session.decide(*session.reading.split(_numbers(value)))
 
 
+def _merge(session: Session, value: object) -> str:
+    return session.decide(*session.reading.merge(_numbers(value)))
+
+
 def _relabel(session: Session, value: object) -> str:
     return session.decide(*session.reading.relabel(session.beat, str(value)))
 
@@ -192,6 +196,6 @@ ACTIONS: Final[dict[str, Callable[[Session, object], str | None]]] = {
     "go": _go, "near": _near, "move": _move, "time": _time, "page": _page, "scale": _scale,
     "beat": _beat, "step": _step,
     "end": _end, "event": _event, "refer": _refer, "template": _template, "name": _name,
-    "split": _split, "relabel": _relabel, "undo": _undo, "sort": _sort,
+    "split": _split, "merge": _merge, "relabel": _relabel, "undo": _undo, "sort": _sort,
 }  # fmt: skip
 """Name to what it does with a session and the value given."""

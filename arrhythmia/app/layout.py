@@ -33,6 +33,7 @@ KEYS: Final = (
     ("< >", "beat to look at before, next one"),
     ("N S V E F", "name the templates chosen in the sheet, or else this beat"),
     ("X", "split the templates chosen"),
+    ("M", "merge the templates chosen"),
     ("U", "take the last decision back"),
     ("+ −", "show less, show more of the ECG"),
 )
@@ -226,12 +227,13 @@ def _templates() -> html.Section:
         for c in BEAT_CLASSES
     ]  # fmt: skip
     tools += [button("split", "split", label="split the chosen templates")]
+    tools += [button("merge", "merge", label="merge the chosen templates")]
     tools += [button("undo", "undo", label="take the last decision back")]
     return html.Section(
         [
             html.H2("Templates"),
             html.P("Groups of beats that are alike, most uncertain first. Choose one or several, "
-                   "then name them.", className="soft"),
+                   "then name, split or merge them.", className="soft"),
             html.Div(tools, className="tools"),
             html.Ul(id="sheet", className="sheet"),
         ],

@@ -10,6 +10,7 @@ from arrhythmia.annotate import ANNOTATOR, REPORT, SUMMARY, TABLE
 from arrhythmia.annotate.holter import UNKNOWN
 from arrhythmia.annotate.report import summary_lines
 from arrhythmia.app.events import COLUMNS, Row, event_rows, ordered
+from arrhythmia.app.limits import limit_fields
 from arrhythmia.app.overview import kinds_seen
 from arrhythmia.app.reading import Reading
 from arrhythmia.app.session import Session
@@ -63,7 +64,9 @@ def overview_legend(reading: Reading) -> list:
 def about(reading: Reading) -> list:
     """What the recording is, and what its reader should know of it."""
     notes = [html.Span(f"Note: {note}", className="line") for note in reading.facts["notes"]]
-    return [facts_line(reading), *notes[:MOST_NOTES]]
+    words = reading.settings.limits.words
+    limits = [html.Span(f"Limits set by the reader: {words}", className="line")] if words else []
+    return [facts_line(reading), *limits, *notes[:MOST_NOTES]]
 
 
 def facts_line(reading: Reading) -> str:
@@ -197,7 +200,7 @@ def outputs(reading: Reading) -> list[html.Li]:
 
 
 def settings_form(reading: Reading) -> list:
-    """Lead, units, leads to be turned over."""
+    """Lead, units, leads to be turned over, limits."""
     settings, record = reading.settings, reading.recording.record
     leads = [("", "all ECG leads"), *((name, name) for name in record.leads)]
     units = [("", f"as the file says ({record.units[0]})"), *((u, u) for u in IN_MILLIVOLTS)]
@@ -215,6 +218,7 @@ def settings_form(reading: Reading) -> list:
             [html.Span("turn over "), *inverted], role="group",
             **{"aria-label": "leads whose electrodes were exchanged"},
         ),
+        limit_fields(settings.limits),
         html.Button("analyse again", id="again"),
     ]  # fmt: skip
 

@@ -21,6 +21,7 @@ from arrhythmia.explain.timing import Timing
 from arrhythmia.files import DEFAULT_MODEL, OWN_MODEL
 from arrhythmia.interface import Classifier
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.limits import Limits
 from arrhythmia.naming import Decisions, Named, decide_anew, decisions_file, name_templates
 from arrhythmia.records import Hints, Record, read_record
 from arrhythmia.sheet import lead_segments, means_of
@@ -42,11 +43,14 @@ class Settings:
         Other units than the file says.
     inverted : tuple of str
         Leads whose electrodes were exchanged.
+    limits : Limits
+        What is called a pause, a tachycardia, and early.
     """
 
     lead: str | None = None
     units: str | None = None
     inverted: tuple[str, ...] = ()
+    limits: Limits = Limits()
 
     def of(self, record: Record) -> Record:
         """A record with other units and with leads turned over."""
@@ -128,12 +132,14 @@ def begin(recording: Recording, settings: Settings, told: Told = lambda step: No
     record, classifier = settings.of(recording.record), recording.classifier
     analysis = analyse(
         classifier, classifier.confidence, record, settings.lead, reader=recording.decisions,
-        told=told,
+        told=told, limits=settings.limits,
     )  # fmt: skip
     told("drawing the templates")
     segments = lead_segments(record, analysis.beats, analysis.settings)
     rr = known_rr(analysis.beats, record.fs, analysis.between)
-    timings = record_timing(analysis.beats, analysis.probabilities, rr, analysis.between)
+    timings = record_timing(
+        analysis.beats, analysis.probabilities, rr, analysis.between, settings.limits
+    )
     named = name_templates(analysis.beats, analysis.decision, recording.decisions)
     return Reading(recording, settings, recording.decisions, analysis, named, segments, timings)
 
@@ -224,7 +230,7 @@ class Reading:
         return replace(self, decisions=decisions, analysis=analysis, named=named)
 
     def name(self, numbers: Sequence[int], beat_class: str) -> tuple[Reading, str]:
-        """Give templates a class; several at once are merged in it.
+        """Give templates a class.
 
         Returns
         -------
@@ -251,6 +257,17 @@ class Reading:
         """
         decisions = decide_anew(self.named, self.decisions, [], numbers)
         return self.after(decisions), f"{_templates(numbers)} split"
+
+    def merge(self, numbers: Sequence[int]) -> tuple[Reading, str]:
+        """Make templates one, see `arrhythmia.naming.decide_anew`.
+
+        Raises
+        ------
+        InputError
+            If there is no such template, only one is chosen, or they were named differently.
+        """
+        decisions = decide_anew(self.named, self.decisions, [], [], [numbers])
+        return self.after(decisions), f"{_templates(numbers)} merged as template {min(numbers)}"
 
     def relabel(self, beat: int, beat_class: str) -> tuple[Reading, str]:
         """Give one beat a class.

@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException
 from arrhythmia.annotate import write_file
 from arrhythmia.app.callbacks import add_callbacks
 from arrhythmia.app.layout import layout
+from arrhythmia.app.limits import limits_in
 from arrhythmia.app.panels import DECISIONS, OUTPUTS
 from arrhythmia.app.reading import Settings
 from arrhythmia.app.session import Session, Sessions
@@ -211,7 +212,7 @@ def _add_routes(server: flask.Flask, current: Callable[[], Session | None]) -> N
         facts = _facts()
         inverted = facts.get("inverted")
         names = tuple(map(str, inverted)) if isinstance(inverted, list) else ()
-        known().again(Settings(_text(facts.get("lead")), _unit(facts), names))
+        known().again(Settings(_text(facts.get("lead")), _unit(facts), names, limits_in(facts)))
         return {}
 
     @server.post("/cancel")

@@ -176,7 +176,8 @@ class Session:
         self.reading, self.version = reading, self.version + 1
         self.beat = min(self.beat, len(reading.letters) - 1) if keep else 0
         if keep:
-            self.log.append(f"{clock_now()} analysed again")
+            limits = reading.settings.limits.words
+            self.log.append(f"{clock_now()} analysed again{f': {limits}' if limits else ''}")
         else:
             self.past, self.log, self.start, self.seconds = [], [], 0.0, SHOWN_S
 

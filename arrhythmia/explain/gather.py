@@ -18,6 +18,7 @@ from arrhythmia.explain.reasons import find_reasons
 from arrhythmia.explain.timing import Timing, find_timing
 from arrhythmia.explain.waves import beat_waves
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.limits import Limits
 from arrhythmia.predictions import Assessment, least_sure
 from arrhythmia.records import Record
 from arrhythmia.rhythm import find_events
@@ -134,7 +135,11 @@ def explain_beat(
 
 
 def record_timing(
-    beats: Beats, probabilities: np.ndarray, rr: np.ndarray, between: Between
+    beats: Beats,
+    probabilities: np.ndarray,
+    rr: np.ndarray,
+    between: Between,
+    limits: Limits = Limits(),  # noqa: B008, frozen
 ) -> list[Timing]:
     """When the beats of a record come.
 
@@ -148,10 +153,13 @@ def record_timing(
         See `arrhythmia.trust.events.known_rr`.
     between : Between
         See `arrhythmia.trust.events.look_between`.
+    limits : Limits
+        What a reader calls a pause, and early.
     """
     known = np.isfinite(probabilities).all(axis=1)
     called = np.where(known, np.nan_to_num(probabilities).argmax(axis=1), -1)
-    return find_timing(rr, called, find_events(beats, called, known, missing=between.missing))
+    events = find_events(beats, called, known, missing=between.missing, limits=limits)
+    return find_timing(rr, called, events, limits)
 
 
 def explain_chosen(

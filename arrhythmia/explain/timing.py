@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.limits import PREMATURE, Limits
 from arrhythmia.rhythm import BIGEMINY, FIBRILLATION, TRIGEMINY, Event
 from arrhythmia.rr import dominant_rr
 
@@ -31,6 +32,8 @@ class Timing:
         Which beat of how many in a row of its class it is: 1 of 1 for a single one.
     rhythm : str
         Name of the bigeminy, trigeminy or fibrillation that the beat stands in, else empty.
+    premature : float
+        See `arrhythmia.limits.Limits`.
     """
 
     rr_pre: float | None
@@ -42,6 +45,7 @@ class Timing:
     place: int
     run: int
     rhythm: str
+    premature: float = PREMATURE
 
     @property
     def early(self) -> float | None:
@@ -56,7 +60,12 @@ class Timing:
         return self.rhythm == FIBRILLATION
 
 
-def find_timing(rr: np.ndarray, called: np.ndarray, events: Sequence[Event] = ()) -> list[Timing]:
+def find_timing(
+    rr: np.ndarray,
+    called: np.ndarray,
+    events: Sequence[Event] = (),
+    limits: Limits = Limits(),  # noqa: B008, frozen
+) -> list[Timing]:
     """Timing of all beats of a record.
 
     Parameters
@@ -67,6 +76,8 @@ def find_timing(rr: np.ndarray, called: np.ndarray, events: Sequence[Event] = ()
         Class of each beat, as its place in `arrhythmia.labels.BEAT_CLASSES`; -1 where not known.
     events : sequence of Event
         Of the record: `arrhythmia.rhythm.find_events`.
+    limits : Limits
+        From where on a beat is called early.
     """
     cycle, irregular = dominant_rr(rr, called == BEAT_CLASSES.index("N"))
     letters = ["" if c < 0 else BEAT_CLASSES[c] for c in called]
@@ -88,6 +99,7 @@ def find_timing(rr: np.ndarray, called: np.ndarray, events: Sequence[Event] = ()
             int(i - starts[number[i]]) + 1,
             int(lengths[number[i]]),
             rhythm[i],
+            limits.premature,
         )
         for i in range(len(rr))
     ]

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from arrhythmia.explain.measured import Measured
 from arrhythmia.explain.timing import Timing
+from arrhythmia.limits import PREMATURE
 
 NOUNS: Final = {"S": "Supraventricular", "V": "Ventricular",
                 "E": "Ventricular escape", "F": "Fusion"}  # fmt: skip
@@ -20,7 +21,7 @@ SHAPE_FIRST: Final = ("V", "E", "F")
 """Classes told by the shape of the beat before its timing."""
 
 ON_TIME: Final = 0.03
-SLIGHTLY: Final = 0.10
+SLIGHTLY: Final = PREMATURE
 FULL_PAUSE: Final = 0.10
 NO_PAUSE: Final = 1.10
 INTERPOLATED: Final = 1.15
@@ -51,7 +52,8 @@ RULES: Final = (
          "nearest intervals between two beats called N", "ours: half the usual variation of sinus "
          "rhythm"),
     Rule("slightly early, slightly late", f"{ON_TIME:.0%} to {SLIGHTLY:.0%} from it", "ours"),
-    Rule("early, late", f"{SLIGHTLY:.0%} or more from it", "ours"),
+    Rule("early, late", f"{SLIGHTLY:.0%} or more from it (*early*: or what a reader sets)",
+         "ours"),
     Rule("after a V (S, F, E)", "the beat before is called so, and this one does not come early: "
          "no dominant RR is compared", "–"),
     Rule("no pause after", f"RR after at most {NO_PAUSE:.0%} of the dominant RR; said of early "
@@ -169,7 +171,12 @@ def _arrival(m: Measured) -> str:
         return "on time"
     way = "early" if t.early > 0 else "late"
     percent = f"{100 * abs(t.early):.0f} %"
-    return f"slightly {way} ({percent})" if abs(t.early) < SLIGHTLY else f"{percent} {way}"
+    return f"slightly {way} ({percent})" if _slightly(t) else f"{percent} {way}"
+
+
+def _slightly(t: Timing) -> bool:
+    """Whether a beat is on time or little off."""
+    return -SLIGHTLY < t.early < t.premature
 
 
 def _pause(t: Timing) -> list[str]:
@@ -192,7 +199,7 @@ def checked(m: Measured) -> tuple[list[str], list[str]]:
     if irregular(t):
         other.append("rhythm (irregular)")
     elif t.early is not None and t.before == "N":
-        (ordinary if abs(t.early) < SLIGHTLY else other).append("time of arrival")
+        (ordinary if _slightly(t) else other).append("time of arrival")
     if m.qrs_s is None:
         other.append("QRS (not measurable)")
         return ordinary, other

@@ -9,15 +9,14 @@ from typing import Final
 
 import numpy as np
 
+from arrhythmia.limits import PAUSE_S, TACHYCARDIA_PER_MIN
 from arrhythmia.rhythm import (
     ACTIVE,
     AFTER_S,
     IDIOVENTRICULAR,
     NO_BEATS,
     PAUSE,
-    PAUSE_S,
     RUN,
-    TACHYCARDIA_PER_MIN,
     VT,
 )
 from arrhythmia.rr import AROUND

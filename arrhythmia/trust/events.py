@@ -9,6 +9,7 @@ import numpy as np
 from arrhythmia.beats import Beats
 from arrhythmia.blocks import LONG_S, missing_before
 from arrhythmia.errors import InputError
+from arrhythmia.limits import PAUSE_S, Limits
 from arrhythmia.records import Lead, Record
 from arrhythmia.rhythm import PACED, Event, active_before, find_events
 from arrhythmia.signals import BeatSettings, filtered_and_resampled, filtered_lead
@@ -41,6 +42,7 @@ def events_of_record(
     settings: BeatSettings,
     problems: np.ndarray | None = None,
     between: Between | None = None,
+    limits: Limits = Limits(),  # noqa: B008, frozen
 ) -> list[Event]:
     """Stretches of rhythms of a record, of noise and of pauses, in order of time.
 
@@ -57,7 +59,9 @@ def events_of_record(
     problems : ndarray of int, shape (beats,), optional
         As `arrhythmia.trust.quality.find_problems_of_record` gives them, where they are known.
     between : Between, optional
-        As `look_between` gives it, where it is known.
+        As `look_between` gives it for these limits, where it is known.
+    limits : Limits
+        What a reader calls a pause, and a tachycardia.
 
     Returns
     -------
@@ -70,11 +74,16 @@ def events_of_record(
         first, last = (float(beats.centers[place]) for place in (0, -1))
         rate = 60 * (len(beats) - 1) / max(last - first, 1e-9)
         return [Event(PACED, 0, len(beats) - 1, first, last, rate)]
-    between = look_between(record, beats, settings) if between is None else between
-    return find_events(beats, called, problems == 0, between.active, between.missing)
+    between = look_between(record, beats, settings, limits) if between is None else between
+    return find_events(beats, called, problems == 0, between.active, between.missing, limits)
 
 
-def look_between(record: Record, beats: Beats, settings: BeatSettings) -> Between:
+def look_between(
+    record: Record,
+    beats: Beats,
+    settings: BeatSettings,
+    limits: Limits = Limits(),  # noqa: B008, frozen
+) -> Between:
     """See what the signal is like between the beats of a record.
 
     Parameters
@@ -85,8 +94,10 @@ def look_between(record: Record, beats: Beats, settings: BeatSettings) -> Betwee
         Of this record.
     settings : BeatSettings
         How they were cut.
+    limits : Limits
+        What a reader calls a pause: shorter intervals are looked at where he calls them so.
     """
-    active, missing = [], []
+    active, missing, from_s = [], [], min(PAUSE_S, limits.pause_s)
     for lead in (record.lead(one.lead) for one in beats.in_leads):
         missing.append(invalid_before(lead, beats.sample))
         is_long = lead.seconds > LONG_S  # then at a lower rate, to save memory
@@ -95,7 +106,7 @@ def look_between(record: Record, beats: Beats, settings: BeatSettings) -> Betwee
         except InputError:
             continue
         fs = settings.fs if is_long else lead.fs
-        active.append(active_before(signal, fs, beats.centers))
+        active.append(active_before(signal, fs, beats.centers, from_s))
     return Between(np.all(active, axis=0), np.all(missing, axis=0))
 
 

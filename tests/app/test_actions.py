@@ -132,6 +132,25 @@ def test_a_split_makes_another_template(session: Session) -> None:
     np.testing.assert_array_equal(session.reading.named.templates.number, templates.number)
 
 
+def test_a_merge_makes_templates_one_and_can_be_taken_back(session: Session) -> None:
+    templates, counts = session.reading.named.templates, session.reading.counts
+    one, two = sorted(session.reading.named.in_order()[:2])
+    act(session, "name", {"numbers": [two], "class": "E"})
+    words = act(session, "merge", [two, one])
+    assert words.startswith(f"templates {two}, {one} merged as template {one}: ")
+    assert session.log[-1].endswith(words)
+    after = session.reading
+    assert len(after.named.templates) == len(templates) - 1
+    members = np.sort([*templates[one].beats, *templates[two].beats])
+    np.testing.assert_array_equal(after.named.templates[one].beats, members)
+    seen = int(after.analysis.assessable[members].sum())
+    assert after.counts["E"] == counts["E"] + seen
+    act(session, "undo")
+    act(session, "undo")
+    np.testing.assert_array_equal(session.reading.named.templates.number, templates.number)
+    assert session.reading.counts == counts
+
+
 def test_the_table_is_sorted_both_ways(session: Session) -> None:
     rows = event_rows(session.reading)
     assert len({row.what for row in rows}) > 3
@@ -173,6 +192,9 @@ def test_events_name_what_a_holter_report_counts(two_leads: Reading) -> None:
         ("name", {"numbers": [1], "class": "<b>"}, "no class '<b>' for template 1"),
         ("name", {"numbers": [99], "class": "V"}, "there is no template 99"),
         ("split", {"a": 1}, "choose a template first"),
+        ("merge", [], "choose a template first"),
+        ("merge", [1], "template 1 needs another to be merged with"),
+        ("merge", [1, 99], "there is no template 99"),
         ("relabel", "Q", "no class 'Q': choose one of N, S, V, E, F"),
         ("sort", "__class__", "events cannot be sorted by '__class__'"),
     ],

@@ -34,9 +34,9 @@
   document.addEventListener("pointerdown", () => { focused = null; }, true);
   function decide(what, value) {
     if (what === "name") act(what, { numbers: picks(), class: value });
-    else if (what === "split") act(what, picks());
+    else if (["split", "merge"].includes(what)) act(what, picks());
     else act(what, value);
-    if (["name", "split", "undo"].includes(what)) pick();
+    if (["name", "split", "merge", "undo"].includes(what)) pick();
   }
 
   // ---- the table of events: hundreds of rows ----
@@ -74,6 +74,8 @@
       lead: $("set-lead").value, units: $("set-units").value,
       inverted: [...document.querySelectorAll("[data-toggle][aria-pressed=true]")]
         .map((lead) => lead.dataset.toggle),
+      ...Object.fromEntries([...document.querySelectorAll("#settings input")]
+        .map((limit) => [limit.id.replace("set-", ""), limit.value])),
     });
     else if (button.id === "answer") send("/answer", {
       fs: $("ask-fs").value, units: $("ask-units").value, lead: $("ask-lead").value,
@@ -97,7 +99,7 @@
   // ---- keys ----
   const ANYWHERE = {
     ArrowLeft: ["step", -1], ArrowRight: ["step", 1], ",": ["event", -1], ".": ["event", 1],
-    "<": ["refer", -1], ">": ["refer", 1], u: ["undo"], x: ["split"],
+    "<": ["refer", -1], ">": ["refer", 1], u: ["undo"], x: ["split"], m: ["merge"],
   };
   const ON_THE_ECG = {
     PageUp: ["page", -1], PageDown: ["page", 1], Home: ["end", -1], End: ["end", 1],
