@@ -13,7 +13,7 @@ from arrhythmia.app.events import COLUMNS, beside, event_rows
 from arrhythmia.app.session import Session
 from arrhythmia.cli import clock_seconds
 from arrhythmia.drawing import clock
-from arrhythmia.errors import InputError
+from arrhythmia.errors import InputError, one_line
 
 SCALES: Final = {
     3.0: "3 s", 5.0: "5 s", 10.0: "10 s", 30.0: "30 s", 60.0: "1 min", 300.0: "5 min",
@@ -46,6 +46,27 @@ def act(session: Session, do: str, value: object = None) -> str:
         if not len(session.reading.letters) and do not in ("move", "page", "scale", "time"):
             raise InputError("no beats were found in this recording")
         return ACTIONS[do](session, value) or ""
+
+
+def turn_live(session: Session, facts: dict) -> None:
+    """Start, stop or acknowledge the live view, as the browser asks.
+
+    Raises
+    ------
+    InputError
+        If it asks for something else, or the recording cannot be streamed.
+    """
+    do = str(facts.get("do"))
+    if do == "start":
+        speed = facts.get("speed")
+        session.play(speed if isinstance(speed, int) else 0)
+    elif do == "stop":
+        session.stop_live()
+    elif do == "acknowledge":
+        if session.live is not None:
+            session.live.acknowledge()
+    else:
+        raise InputError(f"the live view knows no action '{one_line(do)}'")
 
 
 def _number(value: object) -> float:

@@ -7,6 +7,7 @@ from typing import Final
 from dash import dcc, html
 
 from arrhythmia.app.actions import SCALES
+from arrhythmia.app.live import SPEEDS
 from arrhythmia.app.screen import MARGIN
 from arrhythmia.app.session import SHOWN_S
 from arrhythmia.explain.method_names import DEFAULT_METHOD, METHOD_NAMES
@@ -36,6 +37,8 @@ KEYS: Final = (
     ("M", "merge the templates chosen"),
     ("U", "take the last decision back"),
     ("+ −", "show less, show more of the ECG"),
+    ("L", "start or stop the live view"),
+    ("A", "acknowledge the alarms of the live view"),
 )
 """Keys that work where a part of the page has the focus that is no field to write in."""
 
@@ -58,7 +61,7 @@ def select(name: str, options: dict, chosen: object) -> html.Select:
 
 def layout() -> html.Div:
     """The page before anything is known of a recording."""
-    left = html.Div([_overview(), _strip(), _beat()], className="left")
+    left = html.Div([_overview(), _strip(), _live(), _beat()], className="left")
     right = html.Div([_events(), _templates()], className="right")
     return html.Div(
         [
@@ -179,6 +182,34 @@ def _strip() -> html.Section:
     )  # fmt: skip
     words = html.P(id="strip-words", className="hidden")
     return html.Section([html.H2("ECG"), tools, figure, words, legend], id="ecg")
+
+
+def _live() -> html.Details:
+    """The recording played as from a monitor; ``live.js`` draws it."""
+    return html.Details(
+        [
+            html.Summary("Live view: played as from a monitor, told as it comes"),
+            html.Div(
+                [
+                    html.Button("play from here", id="live-play"),
+                    html.Button("stop", id="live-stop", disabled=True),
+                    html.Label(["speed ", select(
+                        "live-speed", {n: f"{n} ×" for n in SPEEDS}, SPEEDS[0])]),
+                    html.Span([html.B("–", id="live-rate"), " /min"], className="rate"),
+                ],
+                className="tools",
+            ),
+            html.Div(
+                [html.Div(id="live-alarms", role="alert"),
+                 html.Button("acknowledge", id="live-seen")],
+                id="live-alarm", hidden=True,
+            ),
+            html.Canvas(id="live-ecg", role="img", **{"aria-label": "live ECG"}),
+            html.P(id="live-words", className="soft"),
+            html.Ul(id="live-events", **{"aria-label": "events of the live view, newest first"}),
+        ],
+        id="live",
+    )  # fmt: skip
 
 
 def _beat() -> html.Section:

@@ -18,9 +18,11 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import HTTPException
 
 from arrhythmia.annotate import write_file
+from arrhythmia.app.actions import turn_live
 from arrhythmia.app.callbacks import add_callbacks
 from arrhythmia.app.layout import layout
 from arrhythmia.app.limits import limits_in
+from arrhythmia.app.live import live_state
 from arrhythmia.app.panels import DECISIONS, OUTPUTS
 from arrhythmia.app.reading import Settings
 from arrhythmia.app.session import Session, Sessions
@@ -219,6 +221,17 @@ def _add_routes(server: flask.Flask, current: Callable[[], Session | None]) -> N
     def cancel() -> dict:
         known().cancel()
         return {}
+
+    @server.get("/live")
+    def live() -> dict:
+        asked = flask.request.args
+        return live_state(known().live, asked.get("drawn", ""), asked.get("told", ""))
+
+    @server.post("/live")
+    def turn() -> dict:
+        facts, session = _facts(), known()
+        turn_live(session, facts)
+        return live_state(session.live)
 
     @server.get("/out/<suffix>")
     def out(suffix: str) -> flask.Response:

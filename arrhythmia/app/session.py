@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from threading import RLock, Semaphore, Thread
 from typing import Final
 
+from arrhythmia.app.live import Player
 from arrhythmia.app.reading import Reading, Recording, Settings, Told, begin, read
 from arrhythmia.errors import InputError, MissingError
 from arrhythmia.naming import Decisions
@@ -85,6 +86,8 @@ class Session:
         What is being done.
     error, asks : str
         Why the last job failed, and what would help: ``"fs"`` or ``"lead"``.
+    live : Player or None
+        Plays the recording to the live view.
     """
 
     reading: Reading | None = None
@@ -100,6 +103,7 @@ class Session:
     error: str = ""
     asks: str = ""
     upload: Upload | None = None
+    live: Player | None = None
     used: float = field(default_factory=time.monotonic)
     lock: RLock = field(default_factory=RLock)
     explaining: RLock = field(default_factory=RLock)
@@ -173,7 +177,8 @@ class Session:
     def show(self, reading: Reading, keep: bool = False) -> None:
         """Show a recording from its beginning; ``keep`` for the same one, analysed again."""
         self.forget_upload()
-        self.reading, self.version = reading, self.version + 1
+        self.stop_live()
+        self.reading, self.live, self.version = reading, None, self.version + 1
         self.beat = min(self.beat, len(reading.letters) - 1) if keep else 0
         if keep:
             limits = reading.settings.limits.words
@@ -194,6 +199,22 @@ class Session:
         if self.upload is not None:
             self.upload.folder.cleanup()
         self.upload = None
+
+    # The live view
+
+    def play(self, speed: int) -> None:
+        """Play the recording as a stream, from the moment that is shown."""
+        with self.lock:
+            if self.reading is None:
+                raise InputError("there is no recording yet")
+            player = Player(self.reading, self.start, speed)
+            self.stop_live()
+            self.live = player.begin()
+
+    def stop_live(self) -> None:
+        """Play no more; what was shown last stays."""
+        if self.live is not None:
+            self.live.stop()
 
     # Decisions
 
@@ -295,4 +316,6 @@ class Sessions:
             kept, size = kept + 1, size + (reading.analysis.record.signals.nbytes if own else 0)
             idle = now - session.used > IDLE_S
             if idle or kept > MOST_SESSIONS or (size > MOST_BYTES and kept > 1):
-                self._by_id.pop(name).cancel()
+                forgotten = self._by_id.pop(name)
+                forgotten.cancel()
+                forgotten.stop_live()

@@ -300,6 +300,42 @@ def serious(page: Page) -> list[str]:
     ]
 
 
+def test_the_live_view_plays_and_calls(
+    browser: Browser, address: str, make_record: MakeRecord, tmp_path: Path
+) -> None:
+    path = make_record(tmp_path, "pause", seconds=40, annotate=False)
+    record = wfdb.rdrecord(str(path))
+    signals = record.p_signal
+    signals[15 * record.fs : 21 * record.fs] = 0.004 * np.sin(np.arange(6 * record.fs))[:, None]
+    wfdb.wrsamp(
+        "pause", record.fs, record.units, record.sig_name, signals, fmt=record.fmt,
+        write_dir=str(tmp_path),
+    )  # fmt: skip
+    with browser.new_context(viewport=WIDE) as context:
+        page, wrong = opened(context, address)
+        files = [(f"pause{s}", path.with_suffix(s).read_bytes()) for s in (".hea", ".dat")]
+        send(page, *files)
+        expect(page.locator("h1")).to_have_text("ECG pause")
+        page.locator("#strip").focus()
+        page.keyboard.press("l")
+        page.locator("#live-speed").select_option("4")
+        words = page.locator("#live-words")
+        expect(words).to_contain_text(re.compile(r"\d+/min, last beats N"))
+        expect(page.locator("#live-alarms")).to_contain_text("asystole")
+        drawn = "document.getElementById('live-ecg').getContext('2d').getImageData(0, 0, 800, 90)"
+        assert page.evaluate(f"{drawn}.data.some((value) => value > 0)")
+        assert serious(page) == []
+        page.locator("#live-alarm").get_by_role("button").click()
+        expect(page.locator("#live-events li", has_text="asystole begins")).to_have_count(1)
+        page.locator("#strip").focus()
+        page.keyboard.press("l")
+        expect(words).to_contain_text("stopped at")
+        expect(page.locator("#live-stop")).to_be_disabled()
+        send(page, *files)
+        expect(page.locator("h1")).to_have_text("ECG pause")
+        assert wrong == []
+
+
 def test_two_browsers_are_two_visitors(sample: Page, other: Page) -> None:
     send(other, ("mine.csv", b"# 250 Hz, mV\n" + csv()))
     expect(other.locator("h1")).to_have_text("ECG mine")
