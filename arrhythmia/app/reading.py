@@ -267,7 +267,15 @@ class Reading:
             If there is no such template, only one is chosen, or they were named differently.
         """
         decisions = decide_anew(self.named, self.decisions, [], [], [numbers])
-        return self.after(decisions), f"{_templates(numbers)} merged as template {min(numbers)}"
+        after, number = self.after(decisions), min(numbers)
+        words = f"{_templates(numbers)} merged as template {number}"
+        classes, counts = np.unique(
+            after.named.classes[after.named.templates[number].beats], return_counts=True
+        )
+        if len(classes) > 1:
+            inside = (f"{n} {c}" for c, n in zip(classes, counts, strict=True))
+            words += f", in which are {' and '.join(inside)}"
+        return after, words
 
     def relabel(self, beat: int, beat_class: str) -> tuple[Reading, str]:
         """Give one beat a class.
