@@ -205,6 +205,13 @@ class Reading:
         """Beats of each class, and those that cannot be assessed."""
         return {c: int(np.sum(self.letters == c)) for c in (*BEAT_CLASSES, UNKNOWN)}
 
+    def classes_in(self, number: int) -> str:
+        """Beats of each class in a template: ``21 N, 6 V``; empty where all have one class."""
+        classes = self.named.classes[self.named.templates[number].beats]
+        counts = {c: int(np.sum(classes == c)) for c in BEAT_CLASSES}
+        told = [f"{n} {c}" for c, n in counts.items() if n]
+        return ", ".join(told) if len(told) > 1 else ""
+
     def explain(self, beat: int, method: str, target_class: str | None) -> Case:
         """Why the model gives a beat its class.
 
@@ -268,14 +275,9 @@ class Reading:
         """
         decisions = decide_anew(self.named, self.decisions, [], [], [numbers])
         after, number = self.after(decisions), min(numbers)
+        inside = after.classes_in(number)
         words = f"{_templates(numbers)} merged as template {number}"
-        classes, counts = np.unique(
-            after.named.classes[after.named.templates[number].beats], return_counts=True
-        )
-        if len(classes) > 1:
-            inside = (f"{n} {c}" for c, n in zip(classes, counts, strict=True))
-            words += f", in which are {' and '.join(inside)}"
-        return after, words
+        return after, f"{words} ({inside})" if inside else words
 
     def relabel(self, beat: int, beat_class: str) -> tuple[Reading, str]:
         """Give one beat a class.

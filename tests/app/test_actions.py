@@ -230,7 +230,8 @@ def test_a_merge_of_templates_that_nobody_named_tells_what_is_in_it(session: Ses
     one, two = sorted((first["N"], first["V"]))
     words = act(session, "merge", [one, two])
     inside = named.classes[np.isin(named.templates.number, [one, two])]
-    for letter in ("N", "V"):
-        assert f"{(inside == letter).sum()} {letter}" in words
+    told = ", ".join(f"{(inside == c).sum()} {c}" for c in BEAT_CLASSES if (inside == c).any())
+    assert f" merged as template {one} ({told}): " in words
+    assert session.reading.classes_in(one) == told
     assert words.endswith("no count changes")
     assert session.reading.counts == counts

@@ -24,6 +24,7 @@ from arrhythmia.app.sheet import cards, drawing
 from arrhythmia.explain.case import Case
 from arrhythmia.explain.explanation import PARTS
 from arrhythmia.explain.gather import explain_beat
+from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.limits import Limits
 
 SCREEN = Screen(800)
@@ -120,6 +121,14 @@ def test_there_is_a_card_for_each_template_in_order(excerpt: Reading) -> None:
     assert shown == [str(n) for n in excerpt.named.in_order()]
     first = excerpt.named.in_order()[0]
     assert f"{len(excerpt.named.templates[first])} beat" in text_of(cards(excerpt)[0])
+
+
+def test_a_card_tells_the_classes_of_a_template_that_has_several(excerpt: Reading) -> None:
+    for card, number in zip(cards(excerpt), excerpt.named.in_order(), strict=True):
+        classes = excerpt.named.classes[excerpt.named.templates[number].beats]
+        for letter in BEAT_CLASSES:
+            told = f" {(classes == letter).sum()} {letter}" in text_of(card)
+            assert told == (0 < (classes == letter).sum() < len(classes))
 
 
 def test_drawings_are_pictures_and_names_in_them_text(two_leads: Reading) -> None:
