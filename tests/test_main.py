@@ -316,6 +316,34 @@ def test_events_are_printed_and_written(
     assert "ventricular bigeminy" in set(pd.read_csv(file)["event"])
 
 
+def test_limits_are_options_of_events(
+    make_record: MakeRecord, tmp_path: Path, tiny_model: Path, capsys: Capture
+) -> None:
+    path = make_record(tmp_path, symbols="N" * 40 + "V" * 6 + "N" * 10)
+    kinds = []
+    for rate in ("60", "300"):
+        assert run("events", path, "--model", tiny_model, "--tachycardia", rate) == 0
+        kinds.append(capsys.readouterr().out)
+    assert "ventricular tachycardia" in kinds[0] and "idioventricular" not in kinds[0]
+    assert "idioventricular" in kinds[1] and "tachycardia" not in kinds[1]
+
+
+@pytest.mark.parametrize("command", ["events", "annotate"])
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--pause", "0.5", "pause must be from 1.5 to 10 s, got 0.5"),
+        ("--pause", "long", "pause must be from 1.5 to 10 s, got 'long'"),
+        ("--tachycardia", "1000", "tachycardia must be from 60 to 300/min, got 1000"),
+    ],
+)
+def test_a_limit_outside_its_range_is_a_line(
+    command: str, option: str, value: str, words: str, tmp_path: Path, capsys: Capture
+) -> None:
+    assert run(command, tmp_path / "none", option, value) == 2
+    assert words in only_line(capsys)
+
+
 def test_a_record_without_events_says_so(
     make_record: MakeRecord, tmp_path: Path, tiny_model: Path, capsys: Capture
 ) -> None:

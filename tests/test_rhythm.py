@@ -11,6 +11,7 @@ from conftest import MakeRecord
 
 from arrhythmia.beats import Beats, find_beats
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.limits import Limits
 from arrhythmia.records import read_record
 from arrhythmia.rhythm import (
     BIGEMINY,
@@ -209,3 +210,57 @@ def test_where_signal_is_missing_there_is_neither_pause_nor_turn(plain: Beats) -
     letters = ("N" * 30 + "NV" * 4).ljust(BEATS, "N")
     (event,) = find_events(at(plain, rr), called(letters), missing=missing)
     assert (event.kind, event.first, event.last) == (NOT_ASSESSABLE, 34, 35)
+
+
+@pytest.mark.parametrize("pause_s", [1.5, 2.0, 2.5, 4.0, 10.0])
+def test_a_pause_is_what_is_as_long_as_the_limit(plain: Beats, pause_s: float) -> None:
+    rr = steady()
+    rr[[19, 39, 59, 79]] = 1.6, 2.0, 2.6, 5.0
+    events = find_events(at(plain, rr), called("N" * BEATS), limits=Limits(pause_s=pause_s))
+    assert {event.kind for event in events} <= {PAUSE}
+    assert [e.last for e in events] == [i + 1 for i in (19, 39, 59, 79) if rr[i] >= pause_s]
+
+
+@pytest.mark.parametrize("pause_s", [1.5, 2.0, 2.5, 4.0, 10.0])
+def test_what_moves_on_is_no_pause_whatever_the_limit(plain: Beats, pause_s: float) -> None:
+    """Nobody loses flutter by calling nothing a pause."""
+    rr, active = steady(), np.zeros(BEATS, bool)
+    rr[59], active[60] = 2.4, True
+    events = find_events(
+        at(plain, rr), called("N" * BEATS), active=active, limits=Limits(pause_s=pause_s)
+    )
+    assert [(event.kind, event.last) for event in events] == [(NO_BEATS, 60)]
+
+
+@pytest.mark.parametrize("per_min", [90, 100, 140, 150, 151, 200])
+def test_a_run_is_a_tachycardia_from_the_limit_on(plain: Beats, per_min: float) -> None:
+    rr = steady()
+    rr[29:36] = 60 / 110
+    rr[69:76] = 60 / 150.5
+    runs = (30, 110), (70, 150.5)
+    for letter, fast, slow in (("V", VT, [IDIOVENTRICULAR]), ("S", SVT, [])):
+        letters = "N" * 30 + letter * 7 + "N" * 33 + letter * 7 + "N" * (BEATS - 77)
+        events = find_events(
+            at(plain, rr), called(letters), limits=Limits(tachycardia_per_min=per_min)
+        )
+        wanted = [(k, i) for i, rate in runs for k in ([fast] if rate >= per_min else slow)]
+        assert [(event.kind, event.first) for event in events] == wanted
+
+
+def test_beats_go_on_in_turns_over_what_is_called_no_pause(plain: Beats) -> None:
+    rr = steady()
+    rr[34] = 2.2
+    beats, letters = at(plain, rr), ("N" * 30 + "NV" * 4).ljust(BEATS, "N")
+    (event,) = find_events(beats, called(letters), limits=Limits(pause_s=2.5))
+    assert (event.kind, event.first, event.last) == (BIGEMINY, 31, 37)
+    assert [e.kind for e in find_events(beats, called(letters))] == [PAUSE]
+
+
+def test_shorter_intervals_are_looked_at_where_they_may_be_pauses() -> None:
+    fs, centers = 100.0, np.array([1.0, 2.0, 3.0, 4.7, 5.7])
+    seconds = np.arange(700) / fs
+    signal = np.sum([np.exp(-(((seconds - c) / 0.02) ** 2)) for c in centers], axis=0)
+    gap = (seconds > 3.2) & (seconds < 4.5)
+    signal[gap] += 0.4 * np.sin(2 * np.pi * 4 * seconds[gap])
+    assert not active_before(signal, fs, centers).any()
+    np.testing.assert_array_equal(active_before(signal, fs, centers, 1.5), [0, 0, 0, 1, 0])

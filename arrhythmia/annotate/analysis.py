@@ -62,7 +62,7 @@ class Analysis:
     between: Between
     events: list[Event]
     warnings: list[str] = field(default_factory=list)
-    limits: Limits = Limits()  # noqa: RUF009, frozen
+    limits: Limits = Limits()
 
     @property
     def probabilities(self) -> np.ndarray:

@@ -9,9 +9,9 @@ from dash import dcc, html
 from arrhythmia.limits import RANGES, Limits, read_limit
 
 WORDS: Final = {
-    "pause_s": "a pause is from",
-    "tachycardia_per_min": "a tachycardia from",
-    "premature": "early is from",
+    "pause_s": "called a pause from",
+    "tachycardia_per_min": "called a tachycardia from",
+    "premature": "called early from",
 }
 """Field of `Limits` to what stands before it."""
 AFTER: Final = {"premature": " of the usual RR"}
@@ -24,7 +24,7 @@ def limit_fields(limits: Limits) -> html.Div:
     for name, words in WORDS.items():
         shown = RANGES[name].shown(getattr(limits, name))
         field = dcc.Input(id=f"set-{name}", value=shown, type="text", inputMode="decimal", size="4")
-        after = f"{RANGES[name].unit}{AFTER.get(name, '')}"
+        after = f" {RANGES[name].unit.strip()}{AFTER.get(name, '')}"
         fields.append(html.Label([f"{words} ", field, after]))
     return html.Div(fields, className="form", role="group", **{"aria-label": "limits"})
 

@@ -205,6 +205,13 @@ class Reading:
         """Beats of each class, and those that cannot be assessed."""
         return {c: int(np.sum(self.letters == c)) for c in (*BEAT_CLASSES, UNKNOWN)}
 
+    def classes_in(self, number: int) -> str:
+        """Beats of each class in a template: ``21 N, 6 V``; empty where all have one class."""
+        classes = self.named.classes[self.named.templates[number].beats]
+        counts = {c: int(np.sum(classes == c)) for c in BEAT_CLASSES}
+        told = [f"{n} {c}" for c, n in counts.items() if n]
+        return ", ".join(told) if len(told) > 1 else ""
+
     def explain(self, beat: int, method: str, target_class: str | None) -> Case:
         """Why the model gives a beat its class.
 
@@ -267,7 +274,10 @@ class Reading:
             If there is no such template, only one is chosen, or they were named differently.
         """
         decisions = decide_anew(self.named, self.decisions, [], [], [numbers])
-        return self.after(decisions), f"{_templates(numbers)} merged as template {min(numbers)}"
+        after, number = self.after(decisions), min(numbers)
+        inside = after.classes_in(number)
+        words = f"{_templates(numbers)} merged as template {number}"
+        return after, f"{words} ({inside})" if inside else words
 
     def relabel(self, beat: int, beat_class: str) -> tuple[Reading, str]:
         """Give one beat a class.

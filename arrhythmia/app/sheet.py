@@ -50,6 +50,8 @@ def _card(reading: Reading, number: int, limits: dict[str, tuple[float, float]])
         html.Span(f" {number} · {size} beat{'s' * (size > 1)} · {sure}"),
         html.Span(timing, className="soft line"),
     ]
+    inside = reading.classes_in(number)
+    text += [html.Span(inside, className="soft line")] if inside else []
     pick = html.Button(
         [picture, html.Span(text, className="line")], className="pick",
         **{"data-pick": str(number), "data-key": f"{number}-{template.beats[0]}-{size}",

@@ -11,14 +11,18 @@ import pandas as pd
 import pytest
 import wfdb
 from conftest import MakeRecord, error_line
+from explain_cases import with_pause
 
 from arrhythmia.annotate import Annotated, Options, annotate
 from arrhythmia.annotate.analysis import analyse, decided
+from arrhythmia.annotate.holter import summary
+from arrhythmia.annotate.report import summary_lines
 from arrhythmia.classifier import Classifier
 from arrhythmia.errors import InputError
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.limits import Limits
 from arrhythmia.naming import Decisions, decisions_file
-from arrhythmia.records import read_record
+from arrhythmia.records import Record, read_record
 
 SUFFIXES = ("ai", "beats.csv", "json")
 
@@ -253,3 +257,49 @@ def test_what_is_told_can_end_an_analysis(
     record = read_record(make_record(tmp_path))
     line = error_line(lambda: analyse(tiny_classifier, None, record, told=stop))
     assert line == "stopped before finding beats"
+
+
+def with_pauses(record: Record, *seconds: float) -> Record:
+    """A record with intervals of about these lengths, the line in them flat."""
+    for place, longer in enumerate(seconds):
+        beats = np.sort(record.annotation.sample)
+        usual = float(np.median(np.diff(beats))) / record.fs
+        record = with_pause(record, 20 + 10 * place, longer - usual)
+    return record
+
+
+def test_limits_change_events_and_no_class(
+    tiny_classifier: Classifier, make_record: MakeRecord, tmp_path: Path
+) -> None:
+    record = read_record(make_record(tmp_path, symbols="N" * 60, seed=3))
+    record = with_pauses(record, 1.8, 2.3, 3.2)
+    usual = analyse(tiny_classifier, None, record)
+    reader = Decisions().with_name(usual.beats.centers[5:9], "V")
+    for limits, pauses in (
+        (Limits(), 2), (Limits(1.5), 3), (Limits(2.7), 1), (Limits(4.0), 0),
+        (Limits(2.7, 60, 0.2), 1),
+    ):  # fmt: skip
+        analysis = analyse(tiny_classifier, None, record, limits=limits)
+        np.testing.assert_array_equal(analysis.probabilities, usual.probabilities)
+        np.testing.assert_array_equal(analysis.classes, usual.classes)
+        facts = summary(analysis)
+        assert len(facts["pauses"]) == pauses
+        assert facts["limits"]["pause_s"] == limits.pause_s
+        assert len(summary(decided(analysis, reader))["pauses"]) == pauses  # they stay
+        words = "\n".join(summary_lines(facts | {"model": "x"}))
+        assert f"Pauses of {limits.pause_s:g} s or more: {pauses}" in words
+        assert ("Limits set by the reader" in words) == (limits != Limits())
+        assert limits.words in words.replace("\n    ", " ")
+
+
+def test_files_are_made_anew_for_other_limits(
+    options: Options, make_record: MakeRecord, tmp_path: Path
+) -> None:
+    path = make_record(tmp_path / "in", "turned", seconds=20)
+    first = one_of(path, options=options)
+    turned = replace(options, limits=Limits(pause_s=3.0))
+    again = one_of(path, options=turned)
+    assert (again.was_there, again.counts) == (False, first.counts)
+    assert one_of(path, options=turned).was_there
+    facts = json.loads(first.file.with_name("turned.json").read_text())
+    assert facts["limits"] == {"pause_s": 3.0, "tachycardia_per_min": 100.0, "premature": 0.1}

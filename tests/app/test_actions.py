@@ -136,8 +136,12 @@ def test_a_merge_makes_templates_one_and_can_be_taken_back(session: Session) -> 
     templates, counts = session.reading.named.templates, session.reading.counts
     one, two = sorted(session.reading.named.in_order()[:2])
     act(session, "name", {"numbers": [two], "class": "E"})
+    named = session.reading.named
+    letter, size = named.class_of(one), len(templates[one])
+    assert letter != "E" and set(named.classes[templates[one].beats]) == {letter}
     words = act(session, "merge", [two, one])
     assert words.startswith(f"templates {two}, {one} merged as template {one}: ")
+    assert f"{letter} {counts[letter]} to {counts[letter] - size}" in words
     assert session.log[-1].endswith(words)
     after = session.reading
     assert len(after.named.templates) == len(templates) - 1
@@ -218,3 +222,16 @@ def test_every_class_can_be_given(session: Session) -> None:
     for name in BEAT_CLASSES:
         assert act(session, "relabel", name).startswith(f"beat at {clock(0.35, 1)[:9]}")
         assert session.reading.letters[0] == name
+
+
+def test_a_merge_of_templates_that_nobody_named_tells_what_is_in_it(session: Session) -> None:
+    named, counts = session.reading.named, session.reading.counts
+    first = {named.class_of(n): n for n in range(len(named.templates), 0, -1)}
+    one, two = sorted((first["N"], first["V"]))
+    words = act(session, "merge", [one, two])
+    inside = named.classes[np.isin(named.templates.number, [one, two])]
+    told = ", ".join(f"{(inside == c).sum()} {c}" for c in BEAT_CLASSES if (inside == c).any())
+    assert f" merged as template {one} ({told}): " in words
+    assert session.reading.classes_in(one) == told
+    assert words.endswith("no count changes")
+    assert session.reading.counts == counts

@@ -149,6 +149,51 @@ def test_a_reader_works_through_the_sample(sample: Page, excerpt: Reading, tmp_p
     assert int(np.sum(np.array(read.symbol) == "V")) == before
 
 
+def test_templates_are_merged_and_limits_turned(sample: Page, excerpt: Reading) -> None:
+    """Name one, merge it with another by key, go back; call more a pause, and go back."""
+    templates, count = excerpt.named.templates, excerpt.counts["E"]
+    one, two = sorted(excerpt.named.in_order()[:2])
+    cards = sample.locator("[data-pick]")
+    expect(cards).to_have_count(len(templates))
+    sample.locator(f"[data-pick='{two}']").click()
+    sample.locator("#templates [data-act=name][data-value=E]").click()
+    expect_count(sample, "E", count + len(templates[two]))
+    for number in (one, two):
+        sample.locator(f"[data-pick='{number}']").click()
+    sample.keyboard.press("m")
+    expect(sample.locator("#status")).to_contain_text(f"{one}, {two} merged as template {one}")
+    expect_count(sample, "E", count + len(templates[one]) + len(templates[two]))
+    expect(cards).to_have_count(len(templates) - 1)
+    expect(sample.locator("#log li").first).to_contain_text("merged")
+    _undo(sample)
+    expect_count(sample, "E", count + len(templates[two]))
+    expect(cards).to_have_count(len(templates))
+    _undo(sample)
+    expect(sample.locator("#counts .c-E")).to_have_count(0)
+
+    settings = sample.locator("summary", has_text="Settings")
+    settings.click()
+    pauses = sample.locator("#events-table td", has_text="pause of")
+    usual = excerpt.facts["pauses"]
+    expect(pauses).to_have_count(len(usual))
+    longer = [event for event in usual if event["end_s"] - event["start_s"] >= 2.8]
+    assert 0 < len(longer) < len(usual)
+    limit, again = sample.locator("#set-pause_s"), sample.locator("#again")
+    limit.fill("2,8")
+    again.click()
+    expect(sample.locator("#facts")).to_contain_text("Limits set by the reader: pause from 2.8 s")
+    expect(pauses).to_have_count(len(longer))
+    expect(limit).to_have_value("2.8")
+    for letter, beats in excerpt.counts.items():
+        if beats and letter != "?":
+            expect_count(sample, letter, beats)
+    limit.fill("")
+    again.click()
+    expect(pauses).to_have_count(len(usual))
+    expect(sample.locator("#facts")).not_to_contain_text("Limits")
+    settings.click()
+
+
 def click(page: Page, figure: str, across: float) -> None:
     """Click on a figure, so far across it."""
     place = page.locator(figure)

@@ -19,13 +19,15 @@ from arrhythmia.app.beat import bars, heat_figure, template_beat
 from arrhythmia.app.callbacks import done, explained, told
 from arrhythmia.app.events import event_rows
 from arrhythmia.app.layout import KEYS, NOTICE, layout
-from arrhythmia.app.reading import Reading
+from arrhythmia.app.reading import Reading, begin
 from arrhythmia.app.screen import Screen
 from arrhythmia.app.session import Session
 from arrhythmia.app.sheet import cards, drawing
 from arrhythmia.explain.case import Case
 from arrhythmia.explain.explanation import PARTS
 from arrhythmia.explain.gather import explain_beat
+from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.limits import Limits
 
 SCREEN = Screen(800)
 
@@ -123,6 +125,14 @@ def test_there_is_a_card_for_each_template_in_order(excerpt: Reading) -> None:
     assert f"{len(excerpt.named.templates[first])} beat" in text_of(cards(excerpt)[0])
 
 
+def test_a_card_tells_the_classes_of_a_template_that_has_several(excerpt: Reading) -> None:
+    for card, number in zip(cards(excerpt), excerpt.named.in_order(), strict=True):
+        classes = excerpt.named.classes[excerpt.named.templates[number].beats]
+        for letter in BEAT_CLASSES:
+            told = f" {(classes == letter).sum()} {letter}" in text_of(card)
+            assert told == (0 < (classes == letter).sum() < len(classes))
+
+
 def test_drawings_are_pictures_and_names_in_them_text(two_leads: Reading) -> None:
     hostile = "<script>alert(1)</script>"
     limits = {name: (-1.0, 1.0) for name in two_leads.means}
@@ -191,3 +201,29 @@ def test_what_is_known_of_a_recording_makes_no_other_explanation(excerpt: Readin
     )
     assert (known.headline, known.sentences) == (anew.headline, anew.sentences)
     np.testing.assert_allclose(known.explanation.samples, anew.explanation.samples, atol=1e-5)
+
+
+def test_limits_are_said_where_they_are_not_the_usual_ones(session: Session) -> None:
+    assert "Limits" not in text_of(told(session)[1])
+    reading = session.reading
+    limits = Limits(2.5, 110, 0.2)
+    turned = begin(reading.recording, replace(reading.settings, limits=limits))
+    session.show(turned, keep=True)
+    _, facts, _, _, summary, settings, *_, log = told(session)
+    words = "pause from 2.5 s, tachycardia from 110/min, early from 20 %"
+    for place in (facts, summary, log):
+        assert words in text_of(place)
+    fields = {f.id: f.value for f in found(settings, "Input")}
+    assert fields == {"set-pause_s": "2.5", "set-tachycardia_per_min": "110", "set-premature": "20"}
+    assert turned.counts == reading.counts
+    assert {timing.premature for timing in turned.timings} == {0.2}
+
+
+def found(shown: object, kind: str) -> list[Component]:
+    """Components of a kind, in order."""
+    if isinstance(shown, (list, tuple)):
+        return [one for part in shown for one in found(part, kind)]
+    if not isinstance(shown, Component):
+        return []
+    inside = found(getattr(shown, "children", None), kind)
+    return [shown, *inside] if type(shown).__name__ == kind else inside

@@ -375,6 +375,28 @@ def test_a_recording_is_analysed_again_with_other_settings(visitor: Visitor, pai
     assert visitor.post("/again", data=b"junk").json["error"] == "nothing was sent"
 
 
+def test_limits_change_events_and_are_told(visitor: Visitor) -> None:
+    before = visitor.summary()
+    assert any(event["event"] == "ventricular trigeminy" for event in before["events"])
+    limits = {"pause_s": "2,8", "tachycardia_per_min": "", "premature": "20"}
+    assert visitor.post("/again", json=limits).status_code == 200
+    assert visitor.wait()["error"] == ""
+    after = visitor.summary()
+    assert after["limits"] == {"pause_s": 2.8, "tachycardia_per_min": 100.0, "premature": 0.2}
+    longer = [p for p in before["pauses"] if p["end_s"] - p["start_s"] >= 2.8]
+    assert after["pauses"] == longer != before["pauses"]
+    assert after["classes"] == before["classes"]
+    for name, value, words in (
+        ("pause_s", "1", "pause must be from 1.5 to 10 s, got 1"),
+        ("pause_s", "<b>", "pause must be from 1.5 to 10 s, got '<b>'"),
+        ("tachycardia_per_min", [1], "tachycardia must be from 60 to 300/min, got '[1]'"),
+        ("premature", "60", "prematurity must be from 5 to 50 %, got 60"),
+    ):
+        answer = visitor.post("/again", json={name: value})
+        assert (answer.status_code, answer.json["error"]) == (400, words)
+        assert visitor.summary()["limits"] == after["limits"]
+
+
 def test_leads_can_be_turned_over(two_leads: Reading) -> None:
     from arrhythmia.app.reading import Settings
 

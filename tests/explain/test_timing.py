@@ -7,6 +7,7 @@ import pytest
 
 from arrhythmia.explain.timing import find_timing
 from arrhythmia.labels import BEAT_CLASSES
+from arrhythmia.limits import Limits
 from arrhythmia.records import read_record
 from arrhythmia.rhythm import BIGEMINY, FIBRILLATION, SVT, Event
 from arrhythmia.trust.events import known_rr, look_between
@@ -55,6 +56,13 @@ def test_the_rhythm_is_named_where_it_says_something_of_a_single_beat() -> None:
     ]  # fmt: skip
     assert found[7].fibrillating
     assert not found[3].fibrillating
+
+
+def test_every_beat_knows_from_where_on_it_is_early() -> None:
+    rr, letters = np.full(9, 0.8), classes("N" * 9)
+    assert {t.premature for t in find_timing(rr, letters)} == {Limits().premature}
+    found = find_timing(rr, letters, limits=Limits(premature=0.2))
+    assert {t.premature for t in found} == {0.2}
 
 
 @pytest.mark.slow

@@ -46,6 +46,10 @@ def test_the_sentence_of_a_ventricular_beat() -> None:
         ({"rr_pre": 0.79}, "on time."),
         ({"rr_pre": 0.75}, "slightly early (6 %)"),
         ({"rr_pre": 0.86}, "slightly late (7 %)."),
+        ({"rr_pre": 0.68, "premature": 0.2}, "slightly early (15 %)"),
+        ({"rr_pre": 0.64, "premature": 0.2}, ", 20 % early"),
+        ({"rr_pre": 0.75, "premature": 0.05}, ", 6 % early"),
+        ({"rr_pre": 0.89, "premature": 0.2}, ", 11 % late."),  # of late beats it says nothing
         ({"rr_pre": 1.0}, "25 % late."),
         ({"rr_pre": 0.5, "rr_post": 0.85}, "38 % early, no pause after."),
         ({"rr_pre": 0.5, "rr_post": 0.95}, "pause less than compensatory."),
@@ -167,3 +171,12 @@ def test_every_number_of_a_sentence_is_one_that_was_measured(seed: int) -> None:
 def test_the_table_of_rules_is_whole() -> None:
     assert all(all(rule) for rule in RULES)
     assert len(rules_table().splitlines()) == len(RULES) + 2
+
+
+def test_what_is_called_early_is_not_ordinary() -> None:
+    early = replace(PLAIN, timing=replace(PLAIN.timing, rr_pre=0.68))
+    assert sentence("N", "N", early).startswith(f"{OTHER_NOUN}: 15 % early")
+    allowed = replace(early, timing=replace(early.timing, premature=0.2))
+    assert sentence("N", "N", allowed).startswith(f"{ORDINARY_NOUN}: slightly early (15 %)")
+    assert "not ordinary" not in checked_words(allowed)
+    assert "not ordinary: time of arrival" in checked_words(early)
