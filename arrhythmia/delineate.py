@@ -50,16 +50,13 @@ SAME_QRS, SAME_P, SAME_T = 0.9, 0.8, 0.6
 """Correlation from which on a beat has the QRS, P (of the others) and T of its template."""
 QRS_PART = slice(CENTER - 30, CENTER + 36)
 """Samples by which two QRS are compared."""
-BESIDE_QRS = 0.75
-"""In a single beat the QRS stands out of this part of the typical slope beside it: with it .014
+BESIDE_QRS = 0.4
+"""In a single beat the QRS stands out of this part of the typical slope beside it: with it .026
 instead of .035 of DS1's beats that are like their template are measured by themselves more than 40
 ms wider or narrower than it is."""
 SAME_SHAPE, OFF_QRS, OFF_T = 0.95, 10, 20
-"""Correlation from which on two templates have the same QRS; their marks of QRS and T that are so
-many samples off those of other such beats are replaced, see `_pooled`."""
-END_PART = 0.33
-"""The QRS does not end much later than in this part of the beats whose QRS is the same: where the
-heart beats fast, T begins at once."""
+"""Correlation from which on two templates have the same QRS; onsets of QRS and marks
+of T that are so many samples off those of most such beats are replaced by theirs."""
 P_REACH_S, P_LONGEST = (0.24, 0.03), 31
 """The slopes of P lie from here to here before the onset of the QRS, so many samples apart."""
 LEAST_P, LEAST_T = 0.02, 0.004
@@ -144,7 +141,7 @@ def delineate(
     lag, alike = align(fast, mean_fast[member], 8, QRS_PART)
     like = (alike >= SAME_QRS) & (np.bincount(member)[member] > 1)
     same = _same_qrs(mean_fast, np.bincount(member))
-    usual = _pooled(_qrs(mean_fast, beside=0.0), same, OFF_QRS, END_PART)
+    usual = _pooled(_qrs(mean_fast, beside=0.0), same, OFF_QRS, onset=True)
     own = _qrs(fast, beside=BESIDE_QRS)
     own[:, np.isnan(_qrs(fast, beside=0.0)[0])] = np.nan  # noise that reaches the QRS
     qrs = np.where(like, usual[:, member] + lag, own)
@@ -217,12 +214,9 @@ def _same_qrs(means: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _pooled(
-    marks: np.ndarray,
-    same: tuple[np.ndarray, np.ndarray],
-    most: float,
-    end_part: float | None = None,
+    marks: np.ndarray, same: tuple[np.ndarray, np.ndarray], most: float, onset: bool = False
 ) -> np.ndarray:
-    """Marks of templates (3, templates), where other templates with the same QRS have them.
+    """Marks of templates (3, templates), where most beats with the same QRS have them.
 
     Parameters
     ----------
@@ -232,26 +226,20 @@ def _pooled(
         See `_same_qrs`.
     most : float
         Samples by which they may be off.
-    end_part : float, optional
-        Of the QRS: an onset before the median one, and an end after that of this part of the beats,
-        are replaced, since a P that ends at the QRS, or a T that begins there, may be taken for a
-        part of it. By default all three marks are replaced by the median where the peak is off.
+    onset : bool
+        Of the QRS: an onset that is too early is replaced, since a P that ends at the QRS may be
+        taken for a part of it. By default all marks are replaced where the peak is off.
     """
     pooled = marks.copy()
     for place, (weight, lag) in enumerate(zip(*same, strict=True)):
         others = (weight > 0) & np.isfinite(marks[0])
         if not (others.any() and np.isfinite(marks[0, place])):
             continue
-        levels = (0.5, 0.5, 0.5 if end_part is None else end_part)
-        usual = np.array([
-            weighted_quantile(row, weight[others], level)
-            for row, level in zip(marks[:, others] + lag[others], levels, strict=True)
-        ])  # fmt: skip
+        found = marks[:, others] + lag[others]
+        usual = np.array([weighted_quantile(row, weight[others], 0.5) for row in found])
         away = marks[:, place] - usual
-        if end_part is None:
-            off = np.full(3, abs(away[1]) > most)
-        else:
-            off = np.array([away[0] < -most, False, away[2] > most])
+        off = np.array([away[0] < -most, False, False]) if onset else abs(away[1:2]) > most
+        off = np.broadcast_to(off, 3)
         pooled[off, place] = usual[off]
     return pooled
 
