@@ -117,3 +117,42 @@ def test_half_an_hour_takes_a_moment() -> None:
     began = time.process_time()
     delineate(signals, 360.0, centers, np.ones(2000, dtype=int))
     assert time.process_time() - began < 0.9  # 0.3 s on a machine with nothing else to do
+
+
+def test_a_p_that_reaches_the_qrs_in_one_template_is_no_part_of_it() -> None:
+    """In two of three templates P ends well before the QRS; in the third it adjoins."""
+    near = (-0.115, 0.10, 0.15)
+    far = signals_of(P, QRS, T)
+    adjoining = signals_of(near, QRS, T)
+    number = 1 + np.arange(BEATS) // 8
+    third = round((CENTERS[16] - 0.4) * 360)
+    signals = np.concatenate([far[:third], adjoining[third:]])
+    alone = delineate(adjoining, 360.0, CENTERS, np.ones(BEATS, dtype=int))
+    together = delineate(signals, 360.0, CENTERS, number)
+    part = slice(17, -1)
+    assert (alone.qrs.width[part] > 0.15).all()  # nothing to compare it with
+    np.testing.assert_allclose(together.qrs.onset[part], CENTERS[part] - 0.05, atol=0.02)
+
+
+def test_a_wave_that_is_far_from_t_in_other_templates_is_no_t() -> None:
+    """In one of three templates there is no T, and a wave as late as no other T is."""
+    usual, late = (0.22, 0.1, 0.3), (0.36, 0.1, 0.3)
+    other = signals_of(P, QRS, late)
+    alone = delineate(other, 360.0, CENTERS, np.ones(BEATS, dtype=int))
+    np.testing.assert_allclose((alone.t.peak - CENTERS)[1:-1], late[0], atol=0.02)
+    signals = signals_of(P, QRS, usual)
+    third = round((CENTERS[16] - 0.4) * 360)
+    signals[third:] = other[third:]
+    waves = delineate(signals, 360.0, CENTERS, 1 + np.arange(BEATS) // 8)
+    np.testing.assert_allclose((waves.t.peak - CENTERS)[1:16], usual[0], atol=0.02)
+    away = np.abs(waves.t.peak - CENTERS - late[0])[17:-1]
+    assert np.nanmin(np.append(away, 1.0)) > 0.05
+
+
+def test_noise_beside_a_single_beat_is_no_part_of_its_qrs() -> None:
+    signals = signals_of(P, QRS, T, noise=0.02)
+    waves = delineate(signals, 360.0, CENTERS)
+    widths = waves.qrs.width[1:-1]
+    assert np.isfinite(widths).mean() > 0.8
+    assert np.nanmedian(np.abs(widths - QRS[1])) < 0.03
+    assert np.nanmean(np.abs(widths - QRS[1]) > 0.05) < 0.1

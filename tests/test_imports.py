@@ -24,7 +24,8 @@ LONGEST = 350
 TRUNK_ORDER = (
     "labels", "svdb", "mitdb", "recognise", "lead_names", "records", "blocks", "signals",
     "detector", "r_peaks", "rr", "p_wave", "polarity", "origin", "beats", "leads", "sequences",
-    "templates", "delineate", "limits", "rhythm", "fusion", "second_stage", "model_settings",
+    "templates", "slopes", "delineate", "limits", "rhythm", "fusion", "second_stage",
+    "model_settings",
     "decision", "forward", "model", "classifier", "predictions", "naming",
 )  # fmt: skip
 """The order of the data, in which the trunk is read; each imports only from those before it."""

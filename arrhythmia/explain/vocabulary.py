@@ -59,7 +59,8 @@ RULES: Final = (
     Rule("no pause after", f"RR after at most {NO_PAUSE:.0%} of the dominant RR; said of early "
          "beats between two that are called N", "Surawicz & Knilans"),
     Rule("full compensatory pause", "RR before and after together are two dominant RR, within "
-         f"{FULL_PAUSE / 2:.0%}", "Surawicz & Knilans; the tolerance is ours"),
+         f"{FULL_PAUSE / 2:.0%}, and RR after is nearer to making up for the beat than to the "
+         "dominant RR", "Surawicz & Knilans; the tolerance is ours"),
     Rule("pause less than compensatory, more than compensatory", "they are less, or more",
          "the same"),
     Rule("interpolated", f"they are at most {INTERPOLATED:.0%} of one dominant RR",
@@ -186,7 +187,7 @@ def _pause(t: Timing) -> list[str]:
     both, after = (t.rr_pre + t.rr_post) / t.cycle, t.rr_post / t.cycle
     if both <= INTERPOLATED:
         return ["interpolated"]
-    if abs(both - 2) <= FULL_PAUSE:
+    if abs(both - 2) <= FULL_PAUSE and after > 1 + t.early / 2:
         return ["full compensatory pause"]
     if both > 2:
         return ["more than a compensatory pause"]

@@ -52,6 +52,8 @@ def test_the_sentence_of_a_ventricular_beat() -> None:
         ({"rr_pre": 0.89, "premature": 0.2}, ", 11 % late."),  # of late beats it says nothing
         ({"rr_pre": 1.0}, "25 % late."),
         ({"rr_pre": 0.5, "rr_post": 0.85}, "38 % early, no pause after."),
+        ({"rr_pre": 0.76, "rr_post": 0.8}, "slightly early (5 %), no pause after."),
+        ({"rr_pre": 0.76, "rr_post": 0.84}, "slightly early (5 %), full compensatory pause."),
         ({"rr_pre": 0.5, "rr_post": 0.95}, "pause less than compensatory."),
         ({"rr_pre": 0.5, "rr_post": 1.4}, "more than a compensatory pause."),
         ({"rr_pre": 0.4, "rr_post": 0.45}, "50 % early, interpolated."),
@@ -156,6 +158,7 @@ def test_every_number_of_a_sentence_is_one_that_was_measured(seed: int) -> None:
         assert early > 0
     if "full compensatory" in words:
         assert abs(timing.rr_pre + timing.rr_post - 2 * timing.cycle) <= 0.1 * timing.cycle + 1e-9
+        assert timing.rr_post > timing.cycle
     if "interpolated" in words:
         assert timing.rr_pre + timing.rr_post <= 1.15 * timing.cycle + 1e-9
     assert ("irregular" in words) <= (timing.fibrillating or (timing.irregularity or 0) >= 0.1)
