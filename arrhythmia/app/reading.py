@@ -189,10 +189,7 @@ class Reading:
     @cached_property
     def refer(self) -> np.ndarray:
         """Which beats a person should look at and has not, ndarray of bool, shape (beats,)."""
-        assessment = self.analysis.assessment
-        if assessment is None:
-            return np.zeros(len(self.letters), dtype=bool)
-        return assessment.refer & self.analysis.assessable & ~self.analysis.by_reader
+        return self.analysis.refer & self.analysis.assessable
 
     @property
     def counts(self) -> dict[str, int]:
