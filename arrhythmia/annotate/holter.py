@@ -104,7 +104,7 @@ def summary(analysis: Analysis, notes: Sequence[str] = ()) -> dict:
         "to_look_at": _in_need(analysis),
         "referred": None if analysis.assessment is None else int(analysis.refer.sum()),
         "referred_not_assessable": int((analysis.refer & ~readable).sum()),
-        "notes": [*notes, *analysis.warnings],
+        "notes": [*analysis.warnings, *notes],  # the report and the page have room for few
         "version": _version(),
         "notice": NOTICE,
     }  # fmt: skip

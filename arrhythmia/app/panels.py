@@ -9,7 +9,7 @@ from arrhythmia.annotate.holter import UNKNOWN
 from arrhythmia.annotate.report import summary_lines
 from arrhythmia.app.events import COLUMNS, Row, event_rows, ordered
 from arrhythmia.app.overview import kinds_seen
-from arrhythmia.app.reading import Reading
+from arrhythmia.app.reading import Reading, for_page
 from arrhythmia.app.session import Session
 from arrhythmia.drawing import clock
 from arrhythmia.explain.case import Case
@@ -60,7 +60,9 @@ def overview_legend(reading: Reading) -> list:
 
 def about(reading: Reading) -> list:
     """What the recording is, and what its reader should know of it."""
-    notes = [html.Span(f"Note: {note}", className="line") for note in reading.facts["notes"]]
+    notes = [
+        html.Span(f"Note: {for_page(note)}", className="line") for note in reading.facts["notes"]
+    ]
     return [facts_line(reading), *notes[:MOST_NOTES]]
 
 
@@ -88,7 +90,7 @@ def summary_list(reading: Reading) -> list[html.Li]:
             lines[-1] += f" {line.strip()}"
         else:
             lines.append(line)
-    return [html.Li(line) for line in lines[1:]]
+    return [html.Li(for_page(line)) for line in lines[1:]]
 
 
 # --- events ---------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from threading import RLock, Semaphore, Thread
 from typing import Final
 
-from arrhythmia.app.reading import Reading, Recording, Settings, Told, begin, read
+from arrhythmia.app.reading import Reading, Recording, Settings, Told, begin, for_page, read
 from arrhythmia.errors import InputError, MissingError
 from arrhythmia.naming import Decisions
 from arrhythmia.records import Hints
@@ -155,7 +155,7 @@ class Session:
         except CancelledError:
             return
         except InputError as bad:
-            error, asks = str(bad), bad.what if isinstance(bad, MissingError) else ""
+            error, asks = for_page(str(bad)), bad.what if isinstance(bad, MissingError) else ""
         except MemoryError:
             error = "there is not enough memory for this recording"
         except Exception:  # the page stays usable, whatever a file does
@@ -173,6 +173,8 @@ class Session:
     def show(self, reading: Reading, keep: bool = False) -> None:
         """Show a recording from its beginning; ``keep`` for the same one, analysed again."""
         self.forget_upload()
+        if keep and self.reading is not None:  # what was decided while the analysis ran
+            reading = reading.after(self.reading.decisions)
         self.reading, self.version = reading, self.version + 1
         self.beat = min(self.beat, len(reading.letters) - 1) if keep else 0
         if keep:
