@@ -287,7 +287,11 @@ def filtered_samples(lead: Lead, settings: BeatSettings, first: int, last: int) 
     """Some samples of `filtered_lead`: all NaN where the stretch cannot be filtered."""
     margin = round(SETTLED_S * lead.fs)
     start = max(first - margin, 0)
-    part = replace(lead, signal=lead.signal[start : last + margin])
+    signal = lead.signal[start : last + margin]
+    known = np.isfinite(signal)
+    if known.any() and not known.all():  # however much of so short a part is missing
+        signal = np.interp(np.arange(len(signal)), np.flatnonzero(known), signal[known])
+    part = replace(lead, signal=signal)
     try:
         return filtered_lead(part, settings)[first - start : last - start]
     except InputError:

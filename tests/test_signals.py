@@ -270,3 +270,13 @@ def test_a_gap_in_a_part_stays_open_unless_it_is_short(
     record.signals[25 * 360 : 25 * 360 + 36] = np.nan
     times, values = filtered_part(record, "V1", BeatSettings(), 18.0, 28.0)
     np.testing.assert_array_equal(np.isnan(values), (times >= 20) & (times < 22))
+
+
+def test_beside_a_long_gap_the_signal_is_still_there(
+    tmp_path: Path, make_record: MakeRecord
+) -> None:
+    """More than half of what the filter sees was missing, and all of it was left blank."""
+    record = read_record(make_record(tmp_path, seconds=90))
+    record.signals[30 * 360 : 50 * 360] = np.nan
+    times, values = filtered_part(record, "V1", BeatSettings(), 26.0, 36.0)
+    np.testing.assert_array_equal(np.isnan(values), times >= 30)
