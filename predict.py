@@ -31,6 +31,7 @@ from arrhythmia.cli import (
     run,
     tell_notes,
 )
+from arrhythmia.errors import InputError
 from arrhythmia.explain.method_names import DEFAULT_METHOD, METHOD_NAMES
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.records import EXCERPT_NAME
@@ -53,6 +54,8 @@ def predict(options: argparse.Namespace) -> None:
 
     several = beat_numbers(options.beats) if options.beats is not None else None
     place = Place(options.beat, options.time, options.sample, several, options.worst)
+    if options.file is not None and options.record is not None:
+        raise InputError(f"give '{options.file}' or --record {options.record}, not both")
     name = options.record if options.file is None else options.file
     model, model_notes = choose_model(name, options.data_dir, options.model)
     settings = read_settings(model)

@@ -18,7 +18,7 @@ from arrhythmia.errors import InputError
 from arrhythmia.labels import class_numbers
 from arrhythmia.origin import ORIGIN, find_origin, typical_beat
 from arrhythmia.p_wave import p_wave_similarity
-from arrhythmia.polarity import looks_inverted
+from arrhythmia.polarity import looks_inverted, polarity_notes
 from arrhythmia.r_peaks import ANNOTATED, RPeaks, locate_beats
 from arrhythmia.records import Lead, Record, is_no_ecg
 from arrhythmia.rr import mean_rr, rr_intervals
@@ -173,12 +173,7 @@ def find_beats(
         for one in beats.in_leads
         if looks_inverted(one.lead, one.template_beat, one.p_wave_similarity, settings)
     ]
-    names = " and ".join(down)
-    notes = (
-        f"lead {names} may be upside down: P wave, QRS and T wave all point down (if its "
-        f"electrodes were swapped, add --invert {' --invert '.join(down)})",
-    )
-    return replace(beats, notes=beats.notes + notes) if down else beats
+    return replace(beats, notes=beats.notes + polarity_notes(down, record.turned))
 
 
 def cut_record(

@@ -6,6 +6,7 @@ The halves are those of de Chazal et al., IEEE Trans. Biomed. Eng. 51 (2004) 119
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Final
 
@@ -52,6 +53,7 @@ ALL_FOLDS: Final = tuple(
 DEFAULT_FOLDER = Path("mitdb")
 GET_IT = "run 'python -m arrhythmia download', or name its folder with --data-dir or MITDB_DIR"
 RECORD_SUFFIXES = (".dat", ".hea", ".atr")
+NAME_OF_FILE: Final = re.compile(r"\.[A-Za-z]\w{1,7}")
 
 
 def find_data_dir(data_dir: str | Path | None = None) -> Path:
@@ -112,6 +114,10 @@ def find_record(name: str | Path, data_dir: str | Path | None = None) -> Path:
     for place in places:
         if place.with_name(f"{given.name}.dat").is_file():
             raise InputError(f"record '{given.name}' lacks its header '{place}.hea'")
+    if Path(name).is_dir():
+        raise InputError(f"'{name}' is a folder: name one recording in it")
+    if NAME_OF_FILE.fullmatch(given.suffix):
+        raise InputError(f"no file '{name}': check its path and its spelling")
     if len(places) > 1 and not has_database(data_dir):
         raise InputError(f"no record '{name}', and the database is not in '{folder}': {GET_IT}")
     known = f" (there are {_known(folder)})" if len(places) > 1 else ""

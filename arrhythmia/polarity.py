@@ -9,6 +9,7 @@ note, and nothing is turned without being asked for.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -70,3 +71,26 @@ def wave_directions(template_beat: np.ndarray, settings: BeatSettings) -> np.nda
     parts = p_wave_segments(beat, settings), beat[settings.left + round(T_WAVE_S * fs) :]
     p_wave, t_wave = (part[np.abs(part).argmax()] for part in parts)
     return np.array([p_wave, qrs.max() + qrs.min(), t_wave]) / max(float(np.ptp(qrs)), 1e-9)
+
+
+def polarity_notes(down: Sequence[str], turned: Sequence[str]) -> tuple[str, ...]:
+    """What to tell of leads that look upside down.
+
+    Parameters
+    ----------
+    down : sequence of str
+        Their names.
+    turned : sequence of str
+        Leads that were turned because the user asked for it.
+    """
+    notes = []
+    for names, way in (
+        ([n for n in down if n not in turned], "if its electrodes were swapped, add"),
+        ([n for n in down if n in turned], "it was turned: leave out"),
+    ):
+        if names:
+            notes.append(
+                f"lead {' and '.join(names)} may be upside down: P wave, QRS and T wave all point "
+                f"down ({way} --invert {' --invert '.join(names)})"
+            )
+    return tuple(notes)

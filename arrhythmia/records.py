@@ -108,6 +108,8 @@ class Record:
         Date and time of the first sample.
     notes : tuple of str
         What the user should know about how the record was read.
+    turned : tuple of str
+        Leads that were turned upside down, as asked for.
     """
 
     name: str
@@ -118,6 +120,7 @@ class Record:
     annotation: Annotation | None = None
     start: datetime | None = None
     notes: tuple[str, ...] = ()
+    turned: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         shown = {
@@ -204,7 +207,7 @@ class Record:
         signals = self.signals.copy()
         signals[:, [self.leads.index(name) for name in chosen]] *= -1
         note = f"lead {', '.join(chosen)} was turned upside down, as asked for"
-        return replace(self, signals=signals, notes=(*self.notes, note))
+        return replace(self, signals=signals, notes=(*self.notes, note), turned=tuple(chosen))
 
     def lead_notes(self, lead: Lead) -> tuple[str, ...]:
         """What the user should know about the leads that are read without being asked for."""
@@ -235,6 +238,15 @@ class Hints:
     units: str | None = None
     invert: tuple[str, ...] = ()
     follow_links: bool = False
+
+
+def told_units(name: str, said: Sequence[str], hints: Hints) -> tuple[str, ...]:
+    """A note where a file says another unit of voltage than the user, whose is used."""
+    wanted = IN_MILLIVOLTS.get(hints.units or "")
+    others = [u for u in said if u in IN_MILLIVOLTS and IN_MILLIVOLTS[u] != wanted]
+    if wanted is None or not others:
+        return ()
+    return (f"'{name}' says {others[0]}; {hints.units} is used, as asked for",)
 
 
 def read_record(
@@ -279,9 +291,13 @@ def read_record(
         )
     else:
         record = import_module(f"{FORMATS}.{kind}").read(Path(path), hints)
+    notes = record.notes
+    if hints.fs is not None and abs(hints.fs / record.fs - 1) > 0.01:  # WFDB keeps its own
+        notes += (f"record {record.name} says {record.fs:g} Hz: {hints.fs:g} Hz is not used",)
     if hints.units is not None:
+        notes += told_units(record.name, record.units, hints)
         record = replace(record, units=(hints.units,) * len(record.units))
-    return record.inverted(hints.invert)
+    return replace(record, notes=notes).inverted(hints.invert)
 
 
 def read_annotation(file: Path, record: Record) -> Annotation:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, label
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from arrhythmia.blocks import blocks_of, bridged, check_signal
@@ -20,6 +20,8 @@ P_WAVE_S = (0.26, 0.07)
 MOST_FOR_LEVEL: Final = 2_000_000
 """Samples of which the median of a long lead is taken."""
 
+BRIDGED_S: Final = 0.2
+"""So much missing signal is drawn as the filter bridges it; a longer gap stays open."""
 SETTLED_S = 10.0
 """Seconds to each side of a stretch after which the filter has forgotten where it began."""
 
@@ -252,7 +254,7 @@ def filtered_part(
     -------
     times, values : ndarray of float, shape (samples,)
         Seconds from the start of the record; mV where the lead's units are a voltage. Values are
-        NaN where the stretch cannot be filtered, as where it is flat.
+        NaN where samples are missing and where the stretch cannot be filtered, as where it is flat.
     """
     fs, length = record.fs, len(record)
     first, last = (int(np.clip(round(s * fs), 0, length)) for s in (start_s, end_s))
@@ -260,14 +262,36 @@ def filtered_part(
     around = slice(max(first - margin, 0), min(last + margin, length))
     part = replace(record, signals=record.signals[around]).lead(lead)
     values = filtered_samples(part, settings, first - around.start, last - around.start)
+    values = open_gaps(values, part.signal[first - around.start : last - around.start], fs)
     return np.arange(first, last) / fs, values * (part.millivolts or 1.0)
+
+
+def open_gaps(values: np.ndarray, recorded: np.ndarray, fs: float) -> np.ndarray:
+    """A filtered signal as it may be drawn: NaN where the filter bridged more than `BRIDGED_S`.
+
+    A line over a long gap would look like a heart that stands still.
+
+    Parameters
+    ----------
+    values, recorded : ndarray of float, shape (samples,)
+        The same stretch, filtered and as recorded.
+    fs : float
+        Hz.
+    """
+    stretch, _ = label(np.isnan(recorded))
+    lengths = np.bincount(stretch)
+    return np.where((stretch > 0) & (lengths[stretch] > BRIDGED_S * fs), np.nan, values)
 
 
 def filtered_samples(lead: Lead, settings: BeatSettings, first: int, last: int) -> np.ndarray:
     """Some samples of `filtered_lead`: all NaN where the stretch cannot be filtered."""
     margin = round(SETTLED_S * lead.fs)
     start = max(first - margin, 0)
-    part = replace(lead, signal=lead.signal[start : last + margin])
+    signal = lead.signal[start : last + margin]
+    known = np.isfinite(signal)
+    if known.any() and not known.all():  # however much of so short a part is missing
+        signal = np.interp(np.arange(len(signal)), np.flatnonzero(known), signal[known])
+    part = replace(lead, signal=signal)
     try:
         return filtered_lead(part, settings)[first - start : last - start]
     except InputError:

@@ -181,7 +181,15 @@ def _listen(options: argparse.Namespace, columns: tuple[str, ...]) -> None:
     if not 0 <= options.listen <= 65_535:
         raise InputError(f"--listen must be a port from 0 to 65535, got {options.listen}")
     _Rows(options, columns)  # says now what is wrong with the model
-    with socket.create_server((options.host, options.listen)) as server:
+    try:
+        listening = socket.create_server((options.host, options.listen))
+    except OSError as error:
+        where = f"{options.host}, port {options.listen}"
+        raise InputError(
+            f"cannot listen at {where} ({error.strerror or error}): choose another --listen or "
+            "--host"
+        ) from error
+    with listening as server:
         host, port = server.getsockname()[:2]
         print(f"listening at {host}, port {port}", file=sys.stderr, flush=True)
         while True:
@@ -215,8 +223,8 @@ def _serve(connection: socket.socket, rows: _Rows, fs: float) -> None:
                 )
                 _write([begins])
             continue
-        except OSError:
-            return
+        except OSError:  # the sender is gone: what came is told
+            content = b""
         if silent_since is not None:
             now = rows.seconds
             _write([StreamEvent(NO_SIGNAL, "ends", silent_since, now, now, what=what)])

@@ -67,6 +67,13 @@ def test_it_is_said_of_a_record_and_gone_when_turned() -> None:
     assert not any("may be" in n for n in find_beats(turned, SETTINGS).notes)
 
 
+def test_a_lead_turned_wrongly_is_not_advised_to_be_turned_again() -> None:
+    turned = record_of((0.1, 1, 0.3)).inverted(["II"])
+    (note,) = [n for n in find_beats(turned, SETTINGS).notes if "may be upside down" in n]
+    assert note.startswith("lead II may be")
+    assert note.endswith("(it was turned: leave out --invert II)")
+
+
 def test_only_the_lead_named_is_turned_whatever_the_format(tmp_path: Path) -> None:
     record = record_of((0.1, 1, 0.3))
     np.savez(tmp_path / "a.npz", ecg=record.signals, fs=100)

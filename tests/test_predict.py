@@ -348,6 +348,7 @@ def test_one_reading_of_the_network_gives_one_class(
 # --- what it refuses ------------------------------------------------------------------------
 
 BAD_OPTIONS = {
+    "two records": ("some.csv --record SYN", ["'some.csv'", "--record", "not both"]),
     "unknown record": ("--record nowhere", ["'nowhere'"]),
     "record without a name": ("--record=", ["name or a path", "''"]),
     "no database": ("--data-dir empty", ["'empty'", "download"]),

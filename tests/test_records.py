@@ -17,6 +17,7 @@ from arrhythmia.lead_names import NOT_ECG
 from arrhythmia.records import (
     EXCERPT_NAME,
     EXCERPT_START,
+    Hints,
     Record,
     read_excerpt,
     read_record,
@@ -229,3 +230,27 @@ def test_a_file_that_is_no_regular_one_is_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["", ".", "/", "..", "~", "a::b", "caf\udce9", "a\0b", "\x1b[2J"])
 def test_what_is_no_record_is_a_line(name: str, tmp_path: Path) -> None:
     assert error_line(lambda: read_record(name, tmp_path)).isprintable()
+
+
+# --- what a user says of a file, and what the file says ------------------------------------------
+
+
+def test_a_rate_and_a_unit_that_the_file_says_otherwise_are_told(
+    tmp_path: Path, make_record: MakeRecord
+) -> None:
+    path = make_record(tmp_path, symbols="NNN")
+    record = read_record(path, hints=Hints(fs=100.0, units="uV"))
+    assert record.fs != 100
+    assert record.units == ("uV", "uV")
+    assert f"record syn says {record.fs:g} Hz: 100 Hz is not used" in record.notes
+    assert "'syn' says mV; uV is used, as asked for" in record.notes
+    (tmp_path / "a.csv").write_text("II [mV],V1 [mV]\n" + "1,2\n2,1\n" * 200, encoding="utf-8")
+    table = read_record(tmp_path / "a.csv", hints=Hints(fs=100.0, units="uV"))
+    assert table.notes == ("'a.csv' says mV; uV is used, as asked for",)
+    assert not read_record(tmp_path / "a.csv", hints=Hints(fs=100.0, units="mV")).notes
+
+
+def test_a_file_or_folder_that_is_no_record_is_told_as_what_it_is(tmp_path: Path) -> None:
+    for name in ("nowhere.csv", f"{tmp_path}/nowhere.edf"):
+        assert f"no file '{name}'" in error_line(lambda n=name: read_record(n, tmp_path))
+    assert "is a folder" in error_line(lambda: read_record(tmp_path, tmp_path))

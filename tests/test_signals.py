@@ -260,3 +260,23 @@ def test_a_part_that_is_flat_is_nan(tmp_path: Path, make_record: MakeRecord) -> 
     record = read_record(make_record(tmp_path, seconds=60))
     record.signals[: 30 * 360] = 0.0
     assert np.isnan(filtered_part(record, "V1", BeatSettings(), 0.0, 5.0)[1]).all()
+
+
+def test_a_gap_in_a_part_stays_open_unless_it_is_short(
+    tmp_path: Path, make_record: MakeRecord
+) -> None:
+    record = read_record(make_record(tmp_path, seconds=60))
+    record.signals[20 * 360 : 22 * 360] = np.nan
+    record.signals[25 * 360 : 25 * 360 + 36] = np.nan
+    times, values = filtered_part(record, "V1", BeatSettings(), 18.0, 28.0)
+    np.testing.assert_array_equal(np.isnan(values), (times >= 20) & (times < 22))
+
+
+def test_beside_a_long_gap_the_signal_is_still_there(
+    tmp_path: Path, make_record: MakeRecord
+) -> None:
+    """More than half of what the filter sees was missing, and all of it was left blank."""
+    record = read_record(make_record(tmp_path, seconds=90))
+    record.signals[30 * 360 : 50 * 360] = np.nan
+    times, values = filtered_part(record, "V1", BeatSettings(), 26.0, 36.0)
+    np.testing.assert_array_equal(np.isnan(values), times >= 30)

@@ -27,6 +27,7 @@ from arrhythmia.files import read_json, whole_file
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.limits import Limits
 from arrhythmia.model_settings import model_digest, read_settings
+from arrhythmia.naming import SUFFIX as DECISIONS_SUFFIX
 from arrhythmia.naming import Decisions, check_outputs, decisions_file
 from arrhythmia.records import Hints, Record, read_record
 from arrhythmia.stopping import in_processes
@@ -244,15 +245,16 @@ def _check_outputs(names: Sequence[str | Path], options: Options) -> None:
         except InputError:
             continue  # told when its turn comes
         if place in seen and seen[place] != name:
+            one = place.name.removesuffix(DECISIONS_SUFFIX)
             raise InputError(
-                f"two records are named '{place.name.split('.')[0]}': annotate them one by one, "
-                "or without --output-dir"
+                f"two records are named '{one}' ('{seen[place]}' and '{name}'): rename one, or "
+                "annotate each with an --output-dir of its own"
             )
         seen[place] = name
 
 
 def _key(record: Record, folder: Path, options: Options, reader: Decisions) -> str:
-    """What the files depend on: signal, annotation, model, options, decisions."""
+    """What the files depend on: the recording and its notes, model, options, decisions."""
     digest = hashlib.sha256()
     for first in range(0, len(record), ROWS_AT_ONCE):
         digest.update(np.ascontiguousarray(record.signals[first : first + ROWS_AT_ONCE]))
@@ -260,7 +262,8 @@ def _key(record: Record, folder: Path, options: Options, reader: Decisions) -> s
         digest.update(record.annotation.sample.tobytes())
         digest.update("".join(map(str, record.annotation.symbol)).encode())
     facts = asdict(options) | dict.fromkeys(PLACES)
-    digest.update(json.dumps([record.fs, record.leads, facts, repr(reader)]).encode())
+    said = [record.fs, record.leads, record.units, str(record.start), record.notes]
+    digest.update(json.dumps([said, facts, repr(reader)]).encode())
     digest.update(model_digest(folder).encode())
     if is_calibrated(folder):
         digest.update(Path(folder, "confidence.json").read_bytes())

@@ -75,6 +75,13 @@ class Analysis:
         return self.problems == 0
 
     @property
+    def refer(self) -> np.ndarray:
+        """Which beats a person should look at and did not name, ndarray of bool, shape (beats,)."""
+        if self.assessment is None:
+            return np.zeros(len(self.classes), dtype=bool)
+        return self.assessment.refer & ~self.by_reader
+
+    @property
     def paced(self) -> bool:
         """Whether the heart is paced."""
         return bool((self.problems == PACED).any())

@@ -24,7 +24,7 @@ UNKNOWN: Final = "?"
 """Class of a beat that cannot be assessed."""
 NOTICE: Final = "Research software, not a medical device."
 RATE_BEATS: Final = 9
-"""Lowest and highest rate are medians over so many RR intervals."""
+"""Lowest and highest rate are those of the mean of so many RR intervals."""
 IN_NEED: Final = 10
 """Beats named that most need a look."""
 RUN: Final = 3
@@ -103,8 +103,9 @@ def summary(analysis: Analysis, notes: Sequence[str] = ()) -> dict:
         "pauses": [_event(e) for e in pauses],
         "events": [_event(e) for e in analysis.events if e.kind != PAUSE],
         "to_look_at": _in_need(analysis),
-        "referred": None if analysis.assessment is None else int(analysis.assessment.refer.sum()),
-        "notes": [*analysis.warnings, *notes],
+        "referred": None if analysis.assessment is None else int(analysis.refer.sum()),
+        "referred_not_assessable": int((analysis.refer & ~readable).sum()),
+        "notes": [*analysis.warnings, *notes],  # the report and the page have room for few
         "version": _version(),
         "notice": NOTICE,
     }  # fmt: skip

@@ -14,7 +14,7 @@ from arrhythmia.annotate.holter import NOTICE, UNKNOWN, known_rr
 from arrhythmia.drawing import CLASS_COLORS, clock, ecg_paper, fits_paper, names_as_they_are
 from arrhythmia.files import whole_file
 from arrhythmia.limits import Limits
-from arrhythmia.rhythm import FIBRILLATION, NO_BEATS, PAUSE, SVT, VT
+from arrhythmia.rhythm import FIBRILLATION, NO_BEATS, NOT_ASSESSABLE, PACED, PAUSE, SVT, VT
 from arrhythmia.signals import filtered_part
 
 if TYPE_CHECKING:
@@ -124,7 +124,10 @@ def summary_lines(facts: dict) -> list[str]:
         first = clock(events[0]["start_s"], 0)
         lines.append(f"{_capital(name)}: {len(events)}, {seconds:.0f} s in all, first at {first}")
     if facts["referred"]:
-        lines.append(f"Beats that a person should look at: {facts['referred']}")
+        unreadable = facts["referred_not_assessable"]
+        besides = f", besides {unreadable} that cannot be assessed" if unreadable else ""
+        referred = facts["referred"] - unreadable
+        lines.append(f"Beats that a person should look at: {referred}{besides}")
     lines += [f"Note: {note}" for note in facts["notes"][:4]]
     return [part for line in lines for part in textwrap.wrap(line, LINE, subsequent_indent="    ")]
 
@@ -155,6 +158,9 @@ def plot_rate(analysis: Analysis, ax: Axes) -> Axes:
     )
     for first, last, _ in analysis.stretches:
         ax.axvspan(minutes[first], minutes[last], color="0.85", lw=0)
+    for event in analysis.events:
+        if event.kind in (NOT_ASSESSABLE, PACED):  # also where no beats are
+            ax.axvspan(event.start_s / 60, event.end_s / 60, color="0.85", lw=0)
     ax.set(ylabel="rate (1/min)", ylim=(20, 220), xlim=(0, max(analysis.record.seconds / 60, 0.1)))
     ax.set_title("rate of every beat; grey: not assessable", loc="left", fontsize=9)
     ax.tick_params(labelsize=8)
@@ -165,13 +171,15 @@ def plot_ectopic(analysis: Analysis, ax: Axes) -> Axes:
     """V (with E) and S in each minute."""
     length = max(int(np.ceil(analysis.record.seconds / 60)), 1)
     minute = np.minimum((analysis.beats.centers / 60).astype(int), length - 1)
+    tallest = 1
     for names, shift, hatch in ((("V", "E"), 0.0, ""), (("S",), 0.4, "///")):
         chosen = np.isin(analysis.classes, names) & analysis.assessable
         counts = np.bincount(minute[chosen], minlength=length)
         ax.bar(np.arange(length) + shift, counts, 0.4, align="edge", color=CLASS_COLORS[names[0]],
-               hatch=hatch, label=names[0], ec="w", lw=0)  # fmt: skip
-    ax.set(xlabel="minutes", ylabel="beats a minute")
-    ax.legend(fontsize=8, ncols=2, frameon=False, loc="upper right")
+               hatch=hatch, label=" and ".join(names), ec="w", lw=0)  # fmt: skip
+        tallest = max(tallest, int(counts.max()))
+    ax.set(xlabel="minutes", ylabel="beats a minute", ylim=(0, 1.05 * tallest))
+    ax.legend(fontsize=8, ncols=2, frameon=False, loc="lower right", bbox_to_anchor=(1, 1))
     ax.tick_params(labelsize=8)
     return ax
 
@@ -237,13 +245,16 @@ def plot_strip(analysis: Analysis, center: float, ax: Axes) -> Axes:
             record, one.lead, analysis.settings, start, start + STRIP_S + 1 / record.fs
         )
         units = lead.units if lead.millivolts is None else "mV"
-        span = float(np.ptp(trace))
-        offset = low - 0.15 * max(span, 0.5) - float(trace.max()) if number else 0.0
+        known = trace[np.isfinite(trace)]
+        known = known if len(known) else np.zeros(1)
+        least, most = float(known.min()), float(known.max())
+        offset = low - 0.15 * max(most - least, 0.5) - most if number else 0.0
         ax.plot(seconds, trace + offset, "k", lw=0.8, zorder=5)
-        ax.annotate(one.lead, (start, float(np.median(trace)) + offset), (2, 8),
-                    textcoords="offset points", fontsize=7, zorder=6)  # fmt: skip
-        low = min(low, float(trace.min()) + offset) if number else float(trace.min())
-        high = max(high, float(trace.max()) + offset) if number else float(trace.max())
+        ax.annotate(one.lead, (start, float(np.median(known)) + offset), (2, 8), zorder=6,
+                    textcoords="offset points", fontsize=7,
+                    bbox={"fc": "w", "alpha": 0.8, "lw": 0, "pad": 0.5})  # fmt: skip
+        low = min(low, least + offset) if number else least
+        high = max(high, most + offset) if number else most
     room = 0.18 * (high - low + 0.5)
     limits = (
         (low - 0.1, high + room) if fits_paper(units, low, high) else (low - room / 2, high + room)

@@ -12,7 +12,7 @@ from arrhythmia.annotate.report import summary_lines
 from arrhythmia.app.events import COLUMNS, Row, event_rows, ordered
 from arrhythmia.app.limits import limit_fields
 from arrhythmia.app.overview import kinds_seen
-from arrhythmia.app.reading import Reading
+from arrhythmia.app.reading import Reading, for_page
 from arrhythmia.app.session import Session
 from arrhythmia.drawing import clock
 from arrhythmia.explain.case import Case
@@ -63,7 +63,9 @@ def overview_legend(reading: Reading) -> list:
 
 def about(reading: Reading) -> list:
     """What the recording is, and what its reader should know of it."""
-    notes = [html.Span(f"Note: {note}", className="line") for note in reading.facts["notes"]]
+    notes = [
+        html.Span(f"Note: {for_page(note)}", className="line") for note in reading.facts["notes"]
+    ]
     words = reading.settings.limits.words
     limits = [html.Span(f"Limits set by the reader: {words}", className="line")] if words else []
     return [facts_line(reading), *limits, *notes[:MOST_NOTES]]
@@ -93,7 +95,7 @@ def summary_list(reading: Reading) -> list[html.Li]:
             lines[-1] += f" {line.strip()}"
         else:
             lines.append(line)
-    return [html.Li(line) for line in lines[1:]]
+    return [html.Li(for_page(line)) for line in lines[1:]]
 
 
 # --- events ---------------------------------------------------------------------------------------

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -28,6 +30,14 @@ from arrhythmia.sheet import lead_segments, means_of
 from arrhythmia.trust.events import known_rr
 from arrhythmia.which_model import choose_model
 
+ON_PAGE: Final = (
+    (re.compile(r": add --fs.*"), ": say below how many samples a second it has"),
+    (re.compile(r"\(--units names another( unit)?\)"), "(Settings have others)"),
+    (re.compile(r"add --invert [^)]*"), "turn it over in Settings"),
+    (re.compile(r"leave out --invert [^)]*"), "turn it back in Settings"),
+    (re.compile(r"copy the file .*--follow-links.*"), "send the file itself"),
+)
+"""Remedies in messages, and what they are on the page."""
 Told = Callable[[str], None]
 
 
@@ -81,6 +91,13 @@ class Recording:
     classifier: Classifier
     decisions: Decisions
     notes: tuple[str, ...]
+
+
+def for_page(text: str) -> str:
+    """A message as the page can tell it: with what its visitor can do, not options of a command."""
+    for option, instead in ON_PAGE:
+        text = option.sub(instead, text)
+    return text
 
 
 def read(
@@ -195,10 +212,7 @@ class Reading:
     @cached_property
     def refer(self) -> np.ndarray:
         """Which beats a person should look at and has not, ndarray of bool, shape (beats,)."""
-        assessment = self.analysis.assessment
-        if assessment is None:
-            return np.zeros(len(self.letters), dtype=bool)
-        return assessment.refer & self.analysis.assessable & ~self.analysis.by_reader
+        return self.analysis.refer & self.analysis.assessable
 
     @property
     def counts(self) -> dict[str, int]:

@@ -16,7 +16,7 @@ from threading import RLock, Semaphore, Thread
 from typing import Final
 
 from arrhythmia.app.live import Player
-from arrhythmia.app.reading import Reading, Recording, Settings, Told, begin, read
+from arrhythmia.app.reading import Reading, Recording, Settings, Told, begin, for_page, read
 from arrhythmia.errors import InputError, MissingError
 from arrhythmia.naming import Decisions
 from arrhythmia.records import Hints
@@ -159,7 +159,7 @@ class Session:
         except CancelledError:
             return
         except InputError as bad:
-            error, asks = str(bad), bad.what if isinstance(bad, MissingError) else ""
+            error, asks = for_page(str(bad)), bad.what if isinstance(bad, MissingError) else ""
         except MemoryError:
             error = "there is not enough memory for this recording"
         except Exception:  # the page stays usable, whatever a file does
@@ -178,6 +178,8 @@ class Session:
         """Show a recording from its beginning; ``keep`` for the same one, analysed again."""
         self.forget_upload()
         self.stop_live()
+        if keep and self.reading is not None:  # what was decided while the analysis ran
+            reading = reading.after(self.reading.decisions)
         self.reading, self.live, self.version = reading, None, self.version + 1
         self.beat = min(self.beat, len(reading.letters) - 1) if keep else 0
         if keep:

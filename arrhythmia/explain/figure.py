@@ -26,6 +26,7 @@ from arrhythmia.explain.panels import NOT_READABLE, plot_evidence, plot_tachogra
 from arrhythmia.explain.wording import DISCLAIMER, empty_words, shares_words, wave_names
 from arrhythmia.files import whole_file
 from arrhythmia.labels import SYMBOL_CLASS
+from arrhythmia.signals import open_gaps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -116,6 +117,7 @@ def plot_explained_beat(case: Case, seconds: float = STRIP_S, ax: Axes | None = 
     ecg_paper(ax, (start, end), (low, high + row), case.units)
     drift = np.nanmedian(raw - filtered) if np.isfinite(raw).any() else 0.0
     (raw_line,) = ax.plot(times, raw - drift, color="0.62", lw=0.6, zorder=3, label="as recorded")
+    filtered = open_gaps(filtered, raw, fs)
     (line,) = ax.plot(times, filtered, "k", lw=1.2, label="filtered", zorder=5)
     ax.legend(
         handles=[line, raw_line], loc="upper left", bbox_to_anchor=(0, 0), borderaxespad=2.2,
@@ -155,7 +157,8 @@ def plot_other_lead(case: Case, seconds: float = STRIP_S, ax: Axes | None = None
     ax = _new_paper(start, end, low, high, units) if ax is None else ax
     ecg_paper(ax, (start, end), (low, high), units)
     times = part.start / fs + np.arange(len(signal[part])) / fs
-    ax.plot(times, signal[part], "k", lw=1.0, zorder=5)
+    shown = open_gaps(signal[part], case.record.lead(name).signal[part], fs)
+    ax.plot(times, shown, "k", lw=1.0, zorder=5)
     edges = case.segment_start + np.array([0, case.settings.length - 1]) / case.beats.fs
     ax.vlines(np.clip(edges, start, end), low, high, "0.45", lw=0.8, ls=(0, (2, 3)), zorder=2)
     ax.set_title(f"lead {name}", loc="left", fontsize=9.5, color="0.25")

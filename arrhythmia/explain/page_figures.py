@@ -26,6 +26,7 @@ from arrhythmia.explain.waves import WAVES
 from arrhythmia.explain.wording import wave_names
 from arrhythmia.labels import SYMBOL_CLASS
 from arrhythmia.rr import median_around
+from arrhythmia.signals import open_gaps
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -81,7 +82,7 @@ def ecg_figure(case: Case, reach: float = REACH_S) -> Figure:
     )  # fmt: skip
     figure.add_scatter(x=[], y=[], mode="markers", name="evidence", hoverinfo="skip")
     figure.add_scatter(
-        x=x, y=plain(filtered, 5), mode="lines", name="filtered",
+        x=x, y=plain(open_gaps(filtered, raw, fs / part.step), 5), mode="lines", name="filtered",
         line={"color": "black", "width": 1.5}, customdata=[clock(t, 3) for t in times],
         meta=escape(case.units, quote=False),
         hovertemplate="%{x:.3f} s (%{customdata})<br>%{y:.3f} %{meta}%{text}<extra></extra>",

@@ -12,6 +12,7 @@ from scipy.signal import resample_poly
 
 from arrhythmia.errors import InputError
 from arrhythmia.formats.table import make_record
+from arrhythmia.formats.time_column import MOST_MISSING
 from arrhythmia.records import Hints, Record, is_no_ecg
 
 NOT_ANNOTATION: Final = ("EDF Annotations", "BDF Annotations", "Status")
@@ -42,6 +43,7 @@ def read(path: Path, hints: Hints) -> Record:
         rates = [float(s.sampling_frequency) for s in signals]
         fs = max(rates, default=0.0)
         columns = [_at_rate(s.data, rate, fs) for s, rate in zip(signals, rates, strict=True)]
+        begins = None if content.is_continuous else _onsets(content)
         start = _start(content)
         labels = [s.label.strip() or f"signal {i}" for i, s in enumerate(signals, 1)]
         units = [s.physical_dimension for s in signals]
@@ -56,7 +58,34 @@ def read(path: Path, hints: Hints) -> Record:
         raise InputError(f"'{path.name}' holds no signal")
     length = min(map(len, columns))
     table = np.stack([column[:length] for column in columns], axis=1)
+    if begins is not None:
+        table = _with_gaps(path.name, table, begins, fs)
     return make_record(path.name, table, fs or None, labels, units, hints, start)
+
+
+def _onsets(content: object) -> np.ndarray:
+    """Seconds at which each data record of an EDF+D file begins, shape (data records,)."""
+    raw = content._timekeeping_signal.digital.tobytes()  # the package gives them nowhere else
+    size = len(raw) // content.num_data_records
+    records = [raw[at : at + size] for at in range(0, len(raw), size)]
+    return np.array([float(record.split(b"\x14", 1)[0]) for record in records])
+
+
+def _with_gaps(name: str, table: np.ndarray, begins: np.ndarray, fs: float) -> np.ndarray:
+    """The signals of a recording with interruptions, these as NaN."""
+    size = len(table) // len(begins)
+    ends = size * np.arange(len(begins))
+    places = np.rint((begins - begins[0]) * fs).astype(int)
+    places = np.maximum.accumulate(places - ends) + ends  # a clock may be a sample off
+    if (np.diff(begins) <= 0).any() or places[-1] > MOST_MISSING * len(table):
+        raise InputError(
+            f"'{name}' has pieces out of order, or leaves out most of the recording: cut it into "
+            "recordings of one piece each"
+        )
+    whole = np.full((places[-1] + size, table.shape[1]), np.nan)
+    for number, place in enumerate(places):
+        whole[place : place + size] = table[number * size : (number + 1) * size]
+    return whole
 
 
 def _at_rate(signal: np.ndarray, rate: float, fs: float) -> np.ndarray:

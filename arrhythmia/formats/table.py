@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from arrhythmia.errors import InputError, MissingError
-from arrhythmia.records import IN_MILLIVOLTS, Hints, Record
+from arrhythmia.records import IN_MILLIVOLTS, Hints, Record, told_units
 
 LEAST_HZ, MOST_HZ = 1.0, 100_000.0
 COUNTS: Final = 50.0
@@ -100,6 +100,7 @@ def make_record(
         raise InputError(f"'{name}' holds {signals.shape[1]} signals, more than {MOST_SIGNALS}")
     signals = np.where(np.isfinite(signals), signals, np.nan)
     finite = signals[np.isfinite(signals)]
+    notes += told_units(name, [unit_of(unit) for unit in units], hints)
     units = [hints.units] * len(units) if hints.units is not None else units
     given = [unit_of(unit) or unit for unit in units]
     if not any(unit in IN_MILLIVOLTS for unit in given) and len(finite):

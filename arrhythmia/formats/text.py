@@ -13,12 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
 from arrhythmia.errors import InputError
 from arrhythmia.formats.table import make_record, unit_of
-from arrhythmia.records import IS_ECG, Hints, Record
+from arrhythmia.formats.time_column import by_time, is_time, take_time
+from arrhythmia.records import Hints, Record
 
 LARGEST: Final = 2_000_000_000
 """Bytes."""
@@ -39,18 +39,6 @@ NAMED_RATE: Final = re.compile(
 )
 UNIT: Final = re.compile(r"(?<![\w])([µμu]v|mv|nv|(?:micro|milli)volt)(?![\w])", re.IGNORECASE)
 LEAD: Final = re.compile(r"(?<![\w])(MLII|MLI|I{1,3}|aV[RLF]|V[1-6])(?![\w])")
-TIME: Final = re.compile(
-    r"(?:elapsed[ _]*|phone[ _]*|sensor[ _]*)?(?:time|timestamp|t|zeit|date|datetime|secs?|seconds|"
-    r"ms|millis\w*)?\s*(?:[\[(](s|sec|seconds|ms|us|µs|ns)[\])])?",
-    re.IGNORECASE,
-)
-SECONDS_OF: Final = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6,
-                     "ns": 1e-9}  # fmt: skip
-CLOCK: Final = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
-JUMP: Final = 1.5
-"""A step of time so many times as long as the others is a gap."""
-MOST_MISSING: Final = 10
-"""A gap may make a recording so many times as long."""
 
 
 @dataclass
@@ -109,7 +97,7 @@ def record_of_table(name: str, table: pd.DataFrame, above: str, hints: Hints) ->
     InputError
         If it holds no column of numbers, or no rate is known.
     """
-    times, table, start = _take_time(table)
+    times, table, start = take_time(table)
     numbers = table.apply(pd.to_numeric, errors="coerce")
     numbers = numbers.loc[:, (numbers.notna().mean() > 0.5).to_numpy()]
     if numbers.shape[1] == 0:
@@ -119,7 +107,7 @@ def record_of_table(name: str, table: pd.DataFrame, above: str, hints: Hints) ->
         if hints.fs is not None:
             notes.append(f"'{name}': its column of time is not used, {hints.fs:g} Hz is")
         else:
-            fs, signals = _by_time(name, times, signals)
+            fs, signals = by_time(name, times, signals)
     unit = UNIT.search(above)
     lead = LEAD.search(above) if numbers.shape[1] == 1 else None
     leads, units = _names(list(map(str, numbers.columns)), unit, lead)
@@ -148,14 +136,10 @@ def _is_number(text: str, decimal: str) -> bool:
     return True
 
 
-def _is_time(text: str) -> bool:
-    return bool(CLOCK.search(text)) or bool(re.match(r"\d{4}-\d\d-\d\d", text))
-
-
 def _is_row(fields: list[str], decimal: str) -> bool:
     held = [f for f in fields if f]
     numbers = [f for f in held if _is_number(f, decimal)]
-    return bool(numbers) and all(_is_number(f, decimal) or _is_time(f) for f in held)
+    return bool(numbers) and all(_is_number(f, decimal) or is_time(f) for f in held)
 
 
 def _find_numbers(path: Path, encoding: str) -> Head:
@@ -239,82 +223,6 @@ def _table(path: Path, encoding: str, head: Head) -> pd.DataFrame:
         known = ["ECG"] if head.columns == 1 else [f"column {i + 1}" for i in range(head.columns)]
         table.columns = known
     return table
-
-
-def _take_time(
-    table: pd.DataFrame,
-) -> tuple[np.ndarray | None, pd.DataFrame, datetime | None]:
-    """Seconds of every row and the other columns; the first date where there is one."""
-    times, start, drop = None, None, []
-    for place, name in enumerate(map(str, table.columns)):
-        column = table.iloc[:, place]
-        match = TIME.fullmatch(name.strip()) if name else None
-        named = match is not None and not IS_ECG.fullmatch(name)
-        is_text = not pd.api.types.is_numeric_dtype(column)
-        if is_text and _is_time(str(column.iloc[0]).strip("'\"[] ")):
-            seconds, first = _seconds_of_text(column)
-            times, start = (seconds, first or start) if times is None else (times, start or first)
-            drop.append(place)
-        elif not is_text and (named or (place == 0 and table.shape[1] > 1 and _counts_up(column))):
-            unit = SECONDS_OF.get((match[1] or "").lower()) if named else None
-            found = _seconds_of_numbers(column.to_numpy(float), unit, name)
-            times = found if times is None or unit is not None else times
-            drop.append(place)
-    if len(drop) == table.shape[1]:
-        return None, table, None
-    kept = [place for place in range(table.shape[1]) if place not in drop]
-    return times, table.iloc[:, kept], start
-
-
-def _counts_up(column: pd.Series) -> bool:
-    steps = np.diff(column.to_numpy(float)[:2000])
-    return bool(len(steps) and (steps > 0).all() and np.ptp(steps) <= 1.01 * np.median(steps))
-
-
-def _seconds_of_numbers(values: np.ndarray, unit: float | None, name: str) -> np.ndarray | None:
-    """Seconds; None where the numbers only count the rows."""
-    step = float(np.median(np.diff(values))) if len(values) > 1 else 0.0
-    if step <= 0 or (unit is None and step == 1 and not name.lower().startswith("t")):
-        return None
-    if unit is None:
-        unit = 1.0 if step < 0.1 else 1e-3 if step < 1e3 else 1e-6 if step < 1e5 else 1e-9
-    return (values - values[0]) * unit
-
-
-def _seconds_of_text(column: pd.Series) -> tuple[np.ndarray | None, datetime | None]:
-    text = column.astype(str).str.strip("'\"[] ")
-    stamps = pd.to_datetime(text, errors="coerce", format="ISO8601")
-    if stamps.notna().mean() > 0.9 and not stamps.isna().iloc[0]:
-        first = stamps.iloc[0]
-        return (stamps - first).dt.total_seconds().to_numpy(float), first.to_pydatetime()
-    parts = text.str.extract(CLOCK).astype(float).fillna(0.0).to_numpy()
-    return parts @ np.array([3600.0, 60.0, 1.0]), None
-
-
-def _by_time(name: str, times: np.ndarray, signals: np.ndarray) -> tuple[float | None, np.ndarray]:
-    """Rate from a column of time, and the signals with what it leaves out as NaN."""
-    known = np.isfinite(times)
-    times, signals = times[known], signals[known]
-    steps = np.diff(times)
-    if not len(steps) or (times[-1] - times[0]) <= 0:
-        return None, signals
-    usual = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
-    inside = steps[(steps >= 0) & (steps < JUMP * max(usual, 1e-12))] if usual else steps
-    step = float(np.mean(inside)) if len(inside) and np.mean(inside) > 0 else usual
-    if step <= 0:
-        return None, signals
-    fs = 1 / step
-    fs = round(fs) if abs(fs - round(fs)) < 0.002 * fs else fs
-    if (steps < 0).any():
-        raise InputError(f"'{name}': its column of time goes back; sort the rows")
-    if not (steps > JUMP * step + 0.05).any():
-        return fs, signals
-    places = np.rint((times - times[0]) * fs).astype(int)
-    if places[-1] > MOST_MISSING * len(times):
-        raise InputError(f"'{name}': its column of time leaves out most of the recording")
-    whole = np.full((places[-1] + 1, signals.shape[1]), np.nan)
-    whole[places] = signals
-    return fs, whole
 
 
 def _rate(above: str) -> float | None:

@@ -22,7 +22,7 @@ from arrhythmia.errors import InputError
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.limits import Limits
 from arrhythmia.naming import Decisions, decisions_file
-from arrhythmia.records import Record, read_record
+from arrhythmia.records import Hints, Record, read_record
 
 SUFFIXES = ("ai", "beats.csv", "json")
 
@@ -148,12 +148,24 @@ def test_a_second_run_skips_what_is_done_and_does_what_is_not(
     assert first.file.is_file()
 
 
+def test_another_unit_in_the_header_is_another_recording(options: Options, tmp_path: Path) -> None:
+    row = np.exp(-0.5 * (((np.arange(5000) / 250) % 0.8 - 0.4) / 0.02) ** 2)
+    numbers, file = "\n".join(f"{v:.4f}" for v in row), tmp_path / "own.csv"
+    options = replace(options, hints=Hints(fs=250.0))
+    for unit in ("mV", "V"):
+        file.write_text(f"II [{unit}]\n{numbers}\n", encoding="utf-8")
+        done = one_of(file, options=options)
+        assert (done.error, done.was_there) == ("", False)
+    assert one_of(file, options=options).was_there
+
+
 def test_two_recordings_of_one_name_do_not_overwrite_each_other(
     options: Options, make_record: MakeRecord, tmp_path: Path
 ) -> None:
     paths = [make_record(tmp_path / folder, "same", seconds=15) for folder in ("a", "b")]
     text = error_line(lambda: list(annotate(paths, options)))
     assert "two records are named 'same'" in text
+    assert all(f"'{path}'" in text for path in paths)
     assert not (tmp_path / "out").exists()
 
 

@@ -11,10 +11,12 @@ from conftest import MakeRecord
 
 from arrhythmia.annotate.analysis import Analysis
 from arrhythmia.annotate.holter import beat_table, ectopic_runs, summary
+from arrhythmia.annotate.report import summary_lines
 from arrhythmia.beats import find_beats
 from arrhythmia.decision import Decision
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.leads import lead_shares
+from arrhythmia.predictions import Assessment
 from arrhythmia.records import Record, read_record
 from arrhythmia.signals import BeatSettings
 from arrhythmia.trust.events import look_between
@@ -113,3 +115,23 @@ def test_runs_end_where_signal_is_missing(record: Record) -> None:
     missing[LETTERS.index("VVVV") + 1] = True
     cut = replace(analysis, between=analysis.between._replace(missing=missing))
     assert [run.beats for run in ectopic_runs(cut, ("V",))] == [1, 2, 1, 3, 1, 2, 4]
+
+
+def test_beats_to_look_at_are_as_many_in_the_summary_as_in_the_table(record: Record) -> None:
+    problems = np.zeros(len(LETTERS), dtype=int)
+    problems[[3, 4]] = 1
+    analysis = analysis_of(record, problems)
+    count = len(LETTERS)
+    refer, by_reader = problems != 0, np.arange(count) >= count - 2
+    refer[[7, 8, count - 1]] = True  # the last was named by a reader
+    sets, rows = np.ones((count, 4), dtype=bool), np.zeros(count)
+    assessment = Assessment(
+        analysis.probabilities, sets, sets, rows, rows, problems == 0, refer,
+        ["unsure" if r else "" for r in refer],
+    )  # fmt: skip
+    analysis = replace(analysis, assessment=assessment, by_reader=by_reader)
+    facts, table = summary(analysis), beat_table(analysis)
+    assert facts["referred"] == 4 == table["refer"].sum()
+    assert facts["referred_not_assessable"] == 2
+    lines = summary_lines(facts | {"model": "m"})
+    assert "Beats that a person should look at: 2, besides 2 that cannot be assessed" in lines

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from annotate.test_holter import analysis_of
 from conftest import MakeRecord
@@ -12,6 +14,7 @@ from arrhythmia.annotate.holter import NOTICE, summary
 from arrhythmia.annotate.report import (
     STRIPS,
     plot_ectopic,
+    plot_rate,
     plot_strip,
     strips_of,
     summary_lines,
@@ -19,6 +22,7 @@ from arrhythmia.annotate.report import (
 )
 from arrhythmia.drawing import new_axes
 from arrhythmia.records import Record, read_record
+from arrhythmia.rhythm import NOT_ASSESSABLE, Event
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +68,24 @@ def test_a_strip_has_a_letter_above_every_beat(record: Record) -> None:
 def test_bars_are_as_high_as_there_are_ectopic_beats(record: Record) -> None:
     ax = plot_ectopic(analysis_of(record), new_axes((7, 2)))
     assert sum(bar.get_height() for bar in ax.patches) == 14 + 8
+
+
+def test_without_ectopic_beats_the_axis_counts_from_nought(record: Record) -> None:
+    analysis = analysis_of(record, np.ones(60, dtype=int))
+    assert plot_ectopic(analysis, new_axes((7, 2))).get_ylim() == pytest.approx((0, 1.05))
+
+
+def test_missing_signal_is_grey_and_not_drawn(record: Record) -> None:
+    analysis = analysis_of(record)
+    fs, (start, end) = record.fs, (20.0, 24.0)
+    signals = record.signals.copy()
+    signals[int(start * fs) : int(end * fs)] = np.nan
+    missing = Event(NOT_ASSESSABLE, 20, 24, start, end, float("nan"))
+    holed = replace(analysis, record=replace(record, signals=signals), events=[missing])
+    ax = plot_strip(holed, 22.0, new_axes((7, 2)))
+    trace = ax.lines[0]
+    unseen = np.isnan(trace.get_ydata())
+    seconds = trace.get_xdata()
+    np.testing.assert_array_equal(unseen, (seconds >= start) & (seconds < end))
+    (grey,) = plot_rate(holed, new_axes((7, 2))).patches
+    assert (grey.get_x(), grey.get_width()) == pytest.approx((start / 60, (end - start) / 60))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from threading import Event
+
 import numpy as np
 import pytest
+from app.conftest import wait_for
 from conftest import error_line
 
 from arrhythmia.app.actions import ACTIONS, SCALES, act
 from arrhythmia.app.events import COLUMNS, event_rows, ordered
-from arrhythmia.app.reading import Reading
+from arrhythmia.app.reading import Reading, Told, for_page
 from arrhythmia.app.session import Session
 from arrhythmia.drawing import clock
 from arrhythmia.labels import BEAT_CLASSES
@@ -235,3 +238,39 @@ def test_a_merge_of_templates_that_nobody_named_tells_what_is_in_it(session: Ses
     assert session.reading.classes_in(one) == told
     assert words.endswith("no count changes")
     assert session.reading.counts == counts
+
+
+def test_what_is_decided_while_it_is_analysed_again_is_kept(
+    session: Session, excerpt: Reading
+) -> None:
+    ready = Event()
+
+    def work(_: Told) -> Reading:
+        assert ready.wait(60)
+        return excerpt
+
+    session.run(work, keep=True)
+    act(session, "go", 100.0)
+    session.decide(*excerpt.relabel(session.beat, "F"))
+    ready.set()
+    wait_for(lambda: session.job is None)
+    assert session.reading.analysis.by_reader[session.beat]
+    assert session.reading.letters[session.beat] == "F"
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("'a.csv' has no sampling rate: add --fs, such as --fs 250",
+         "'a.csv' has no sampling rate: say below how many samples a second it has"),
+        ("'a.csv' says no unit: taken as mV (--units names another)",
+         "'a.csv' says no unit: taken as mV (Settings have others)"),
+        ("lead II may be upside down (if its electrodes were swapped, add --invert II --invert V5)",
+         "lead II may be upside down (if its electrodes were swapped, turn it over in Settings)"),
+        ("lead II may be upside down (it was turned: leave out --invert II)",
+         "lead II may be upside down (it was turned: turn it back in Settings)"),
+        ("record mine has no lead II: using V5", "record mine has no lead II: using V5"),
+    ],
+)  # fmt: skip
+def test_the_page_names_no_options_of_a_command(told: str, shown: str) -> None:
+    assert for_page(told) == shown

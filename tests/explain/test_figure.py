@@ -201,6 +201,9 @@ def test_invalid_samples_leave_a_gap_in_the_recorded_line(record: Record) -> Non
     lines = {line.get_label(): line.get_ydata() for line in ax.lines}
     assert np.isnan(lines["as recorded"]).sum() == pytest.approx(36, abs=1)
     assert np.isfinite(lines["filtered"]).all()
+    ax = drawn(make_case(with_gap(record, start, start + 0.5), 12, evidence=hump()))
+    lines = {line.get_label(): line.get_ydata() for line in ax.lines}
+    assert np.isnan(lines["filtered"]).sum() == pytest.approx(180, abs=1)
 
 
 @pytest.mark.parametrize("units", ["uV", "µV", "V"])

@@ -286,3 +286,31 @@ def test_more_signals_than_a_recording_has(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros((1000, 300)))
     text = error_line(lambda: read_record(tmp_path / "a.npy", hints=Hints(fs=FS)))
     assert "300 signals" in text
+
+
+@pytest.mark.parametrize("kind", ["EDF", "BDF"])
+def test_pieces_of_an_interrupted_edf_stand_where_they_were_recorded(
+    tmp_path: Path, kind: str
+) -> None:
+    """Edfio puts one piece right after the other: intervals over the joint would be wrong."""
+    fs, seconds, later, gap = 100, 8, 5, 50
+    signal = np.round(np.sin(np.arange(fs * seconds) / 7), 3)
+    one = {"EDF": edfio.EdfSignal, "BDF": edfio.BdfSignal}[kind]
+    whole = {"EDF": edfio.Edf, "BDF": edfio.Bdf}[kind]
+    note = edfio.EdfAnnotation(0, None, "begins")
+    lead = one(signal, fs, label="ECG II", physical_dimension="mV")
+    file = tmp_path / f"a.{kind.lower()}"
+    whole([lead], annotations=[note], data_record_duration=1).write(file)
+    content = file.read_bytes().replace(f"{kind}+C".encode(), f"{kind}+D".encode(), 1)
+    for second in range(later, seconds):
+        old, new = (f"+{s}\x14\x14\0".encode() for s in (second, f"{second + gap}"))
+        assert content.count(old) == 1
+        at = content.index(old)
+        content = content[:at] + new + content[at + len(new) :]
+    file.write_bytes(content)
+    record = read_record(file)
+    assert record.seconds == seconds + gap
+    lead = record.signals[:, 0]
+    np.testing.assert_allclose(lead[: later * fs], signal[: later * fs], atol=1e-3)
+    np.testing.assert_allclose(lead[(later + gap) * fs :], signal[later * fs :], atol=1e-3)
+    assert np.isnan(lead[later * fs : (later + gap) * fs]).all()

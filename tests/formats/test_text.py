@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -165,3 +165,43 @@ def test_units_that_the_user_names_are_not_missed(tmp_path: Path, units: str) ->
     assert record.units == (units,)
     assert not any("unit" in note for note in record.notes)
     assert any("says no unit" in note for note in read_record(file, hints=Hints(fs=FS)).notes)
+
+
+def clock_rows(form: str, start: datetime, gap: int = 0) -> str:
+    """A line a sample, the clock in some form before it; from the middle on it is later."""
+    lines = []
+    for i, value in enumerate(ONE):
+        at = start + timedelta(seconds=(i + (gap if i >= COUNT // 2 else 0)) / FS)
+        lines.append(f"{at.strftime(form).replace('%L', f'{at.microsecond // 1000:03d}')};{value}")
+    return "Zeit;II\n" + "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("gap", [0, 1000])
+@pytest.mark.parametrize(
+    ("form", "dated"),
+    [
+        ("%d.%m.%Y %H:%M:%S,%L", True),
+        ("%d.%m.%Y %H:%M:%S.%L", True),
+        ("%m/%d/%Y %H:%M:%S.%L", False),
+        ("%H:%M:%S,%L", False),
+    ],
+)
+def test_clocks_with_dates_or_a_comma_are_read_also_over_midnight(
+    tmp_path: Path, form: str, dated: bool, gap: int
+) -> None:
+    start = datetime(2024, 3, 1, 23, 59, 59, 500_000)
+    record = read(tmp_path, clock_rows(form, start, gap))
+    half = COUNT // 2
+    whole = np.concatenate([ONE[:half], np.full(gap, np.nan), ONE[half:]])
+    check(record, whole)
+    assert record.start == (start if dated else None)
+
+
+def test_a_clock_of_whole_seconds_gives_the_rate_and_gaps(tmp_path: Path) -> None:
+    start, form = datetime(2024, 3, 1, 9, 59, 58, 700_000), "%Y-%m-%d %H:%M:%S"
+    long = np.resize(ONE, 2500)
+    times = np.arange(len(long)) / FS + np.where(np.arange(len(long)) >= 1325, 20.0, 0.0)
+    lines = [f"{(start + timedelta(seconds=t)).strftime(form)},{v}"
+             for t, v in zip(times, long, strict=True)]  # fmt: skip
+    record = read(tmp_path, "time,II\n" + "\n".join(lines) + "\n")
+    check(record, np.concatenate([long[:1325], np.full(5000, np.nan), long[1325:]]))

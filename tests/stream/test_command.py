@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from stream.conftest import signals_of
 from arrhythmia.__main__ import main
 from arrhythmia.classifier import DEFAULT_MODEL
 from arrhythmia.records import Record, read_record
+from arrhythmia.stream_command import _serve
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "arrhythmia", "stream", "--model", str(DEFAULT_MODEL)]
@@ -164,3 +166,34 @@ def test_a_column_of_time_tells_lost_samples(place: Path) -> None:
     told = [json.loads(line) for line in ran.stdout.splitlines()]
     assert [one["state"] for one in told if one.get("event") == "no signal"] == ["begins", "ends"]
     assert all(one["clock"] is not None for one in told if "beat" in one and one["time"] > 2)
+
+
+def test_a_port_that_is_taken_is_told_with_what_to_do(capsys: pytest.CaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert main(["stream", "--fs", "250", "--leads", "II", "--listen", port]) == 2
+    line = capsys.readouterr().err
+    assert f"cannot listen at 127.0.0.1, port {port}" in line
+    assert "choose another --listen" in line
+
+
+def test_what_a_sender_sent_before_it_was_cut_off_is_told() -> None:
+    class Cut:
+        left: ClassVar = [b"1\n"]
+
+        def settimeout(self, seconds: float) -> None: ...
+
+        def recv(self, size: int) -> bytes:
+            if not self.left:
+                raise ConnectionResetError
+            return self.left.pop()
+
+    class Rows:
+        seconds, taken = 0.0, ()
+
+        def take(self, content: bytes, at_end: bool = False) -> None:
+            self.taken += ((content, at_end),)
+
+    rows = Rows()
+    _serve(Cut(), rows, 250.0)
+    assert rows.taken == ((b"1\n", False), (b"", True))
