@@ -134,7 +134,7 @@ def join_leads(by_lead: np.ndarray, shares: LeadShares) -> np.ndarray:
     early = expit(log_odds(by_p_wave, (S,), (N,)))
     escape = expit(log_odds(by_fusion, (E,), (V,)))
     fusion = expit(log_odds(by_fusion, (F,), (N, S, V, E)))
-    joined = np.empty_like(by_lead[0])
+    joined = np.zeros_like(by_lead[0])
     joined[:, N] = (1 - ventricular) * (1 - early)
     joined[:, S] = (1 - ventricular) * early
     joined[:, V] = ventricular * (1 - escape)

@@ -68,7 +68,9 @@ def median_around(values: np.ndarray) -> np.ndarray:
     return median_filter(values, size, mode="mirror" if len(values) > AROUND else "nearest")
 
 
-def dominant_rr(rr_pre: np.ndarray, normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def dominant_rr(
+    rr_pre: np.ndarray, normal: np.ndarray, around: int = AROUND
+) -> tuple[np.ndarray, np.ndarray]:
     """RR interval of the patient's dominant rhythm around each beat, and how irregular that is.
 
     Early beats and the pauses after them do not count, however many they are.
@@ -79,11 +81,14 @@ def dominant_rr(rr_pre: np.ndarray, normal: np.ndarray) -> tuple[np.ndarray, np.
         RR interval before each beat, in any unit; NaN where it is not known.
     normal : ndarray of bool, shape (beats,)
         Which beats are called N: an interval counts between two of these.
+    around : int
+        So many to each side count.
 
     Returns
     -------
     rr, irregularity : ndarray of float, shape (beats,)
-        Median of the 20 nearest intervals that count, in the unit of ``rr_pre``; the median change
+        Median of the 20 nearest intervals (twice ``around``) that count, in the unit of ``rr_pre``;
+        the median change
         from one of them to the next, relative to it. NaN where fewer than `FEWEST_RR` count.
     """
     counts = normal & np.concatenate([[False], normal[:-1]]) & np.isfinite(rr_pre)
@@ -91,17 +96,19 @@ def dominant_rr(rr_pre: np.ndarray, normal: np.ndarray) -> tuple[np.ndarray, np.
     rr, irregular = np.full((2, len(rr_pre)), np.nan)
     if len(places) < FEWEST_RR:
         return rr, irregular
-    rr[:] = _median_of_nearest(places, rr_pre[places], len(rr_pre))
+    rr[:] = _median_of_nearest(places, rr_pre[places], len(rr_pre), around)
     pairs = places[1:][np.diff(places) == 1]
     if len(pairs) >= FEWEST_RR:
         change = np.abs(rr_pre[pairs] - rr_pre[pairs - 1])
-        irregular = _median_of_nearest(pairs, change, len(rr_pre)) / rr
+        irregular = _median_of_nearest(pairs, change, len(rr_pre), around) / rr
     return rr, irregular
 
 
-def _median_of_nearest(places: np.ndarray, values: np.ndarray, beats: int) -> np.ndarray:
-    """Median of the values at the 20 places nearest in order to each beat, shape (beats,)."""
-    wide = min(2 * AROUND, len(places))
+def _median_of_nearest(
+    places: np.ndarray, values: np.ndarray, beats: int, around: int
+) -> np.ndarray:
+    """Median of the values at the places nearest in order to each beat, shape (beats,)."""
+    wide = min(2 * around, len(places))
     medians = np.median(np.lib.stride_tricks.sliding_window_view(values, wide), axis=1)
-    first = np.searchsorted(places, np.arange(beats)) - AROUND
+    first = np.searchsorted(places, np.arange(beats)) - around
     return medians[np.clip(first, 0, len(medians) - 1)]

@@ -22,7 +22,7 @@ from arrhythmia.beats import Beats
 from arrhythmia.fusion import fusion_beats
 from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.rhythm import in_fibrillation
-from arrhythmia.rr import dominant_rr
+from arrhythmia.rr import AROUND, dominant_rr
 from arrhythmia.signals import BeatSettings
 from arrhythmia.templates import Templates
 
@@ -66,11 +66,25 @@ def due(beats: Beats, called: np.ndarray) -> np.ndarray:
         As a logarithm: 0 on time, negative if early. NaN in fibrillation. Where there are too few
         normal beats, the median of all intervals is taken.
     """
-    rr = np.clip(beats.rr_pre, 0.2, 3.0)
-    dominant, _ = dominant_rr(rr, called == N)
-    known = np.where(np.isfinite(dominant), dominant, np.median(rr))
-    relative = np.log(rr / known)
+    relative = against_dominant(beats.rr_pre, called == N)
     return np.where(in_fibrillation(beats, called), np.nan, relative)
+
+
+def against_dominant(rr_pre: np.ndarray, normal: np.ndarray, around: int = AROUND) -> np.ndarray:
+    """RR interval before each beat relative to that of the dominant rhythm, as a logarithm.
+
+    Parameters
+    ----------
+    rr_pre : ndarray of float, shape (beats,)
+        Seconds.
+    normal : ndarray of bool, shape (beats,)
+        Which beats are called N.
+    around : int
+        See `arrhythmia.rr.dominant_rr`.
+    """
+    rr = np.clip(rr_pre, 0.2, 3.0)
+    dominant, _ = dominant_rr(rr, normal, around)
+    return np.log(rr / np.where(np.isfinite(dominant), dominant, np.median(rr)))
 
 
 def earliness(relative: np.ndarray) -> np.ndarray:
@@ -104,16 +118,46 @@ def with_second_stage(
     ndarray of float, shape (beats, 5)
         In the order of `arrhythmia.labels.BEAT_CLASSES`; rows sum to 1.
     """
-    called, given = probabilities.argmax(axis=1), probabilities.copy()
+    called = probabilities.argmax(axis=1)
     relative = due(templates.beats, called)
+    blended = fusion_beats(templates, called, relative, settings)
+    return with_fusion(with_earliness(probabilities, relative, stage), blended, stage)
+
+
+def with_earliness(
+    probabilities: np.ndarray, relative: np.ndarray, stage: SecondStage
+) -> np.ndarray:
+    """Probabilities in which beats that are early are more likely S.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float, shape (beats, 5)
+    relative : ndarray of float, shape (beats,)
+        As `due` gives it.
+    stage : SecondStage
+    """
+    given = probabilities.copy()
     narrow = given[:, N] + given[:, S]
     early = given[:, S] * np.exp(stage.early * earliness(relative))
     given[:, S] = narrow * early / np.maximum(given[:, N] + early, 1e-12)
     given[:, N] = narrow - given[:, S]
-    blended = fusion_beats(templates, called, relative, settings)
-    blended &= given[:, F] < stage.fusion
+    return given
+
+
+def with_fusion(probabilities: np.ndarray, blended: np.ndarray, stage: SecondStage) -> np.ndarray:
+    """Probabilities in which beats of a template that is a blend are likely F.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float, shape (beats, 5)
+    blended : ndarray of bool, shape (beats,)
+        As `arrhythmia.fusion.fusion_beats` gives it.
+    stage : SecondStage
+    """
+    given = probabilities.copy()
+    raised = blended & (given[:, F] < stage.fusion)
     others = np.delete(np.arange(len(BEAT_CLASSES)), F)
-    rest = 1 - given[blended, F]
-    given[np.ix_(blended, others)] *= ((1 - stage.fusion) / np.maximum(rest, 1e-12))[:, None]
-    given[blended, F] = stage.fusion
+    rest = 1 - given[raised, F]
+    given[np.ix_(raised, others)] *= ((1 - stage.fusion) / np.maximum(rest, 1e-12))[:, None]
+    given[raised, F] = stage.fusion
     return given

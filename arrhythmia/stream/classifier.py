@@ -266,7 +266,8 @@ class StreamClassifier:
                 clock=self._drift.clock(sample),
             )
             yield beat
-            ventricular = float(probabilities[VENTRICULAR].sum())
+            by_itself = self._judge.history.last("probabilities", 1, after)[0]
+            ventricular = float(by_itself[VENTRICULAR].sum())
             yield from self._alarms.beat(beat.time, ventricular, np.isnan(beat.rr_pre), self._now)
 
     def _whole(self, found: np.ndarray) -> np.ndarray:

@@ -69,6 +69,7 @@ class History:
             "features": np.zeros((size, features[0], count, features[1]), np.float32),
             "readable": np.zeros((size, count), dtype=bool),
             "probabilities": np.zeros((size, len(BEAT_CLASSES))),
+            "called": np.zeros(size, dtype=int),
         }  # fmt: skip
         self._first = self._stop = 0
         self._renew_at = 1
@@ -80,9 +81,14 @@ class History:
     def __len__(self) -> int:
         return self._stop - self._first
 
-    def last(self, name: str, count: int = BEATS) -> np.ndarray:
-        """A column of the last beats: ``centers`` and ``rr_pre`` in seconds, and others."""
-        return self._columns[name][max(self._first, self._stop - count) : self._stop]
+    def last(self, name: str, count: int = BEATS, after: int = 0) -> np.ndarray:
+        """A column of the last beats, without the newest ``after``.
+
+        ``centers`` and ``rr_pre`` are in seconds, ``called`` is the place of a beat's class in
+        `arrhythmia.labels.BEAT_CLASSES`, ``probabilities`` are those of each beat by itself.
+        """
+        stop = self._stop - after
+        return self._columns[name][max(self._first, stop - count) : stop]
 
     def append(self, **values: object) -> None:
         """Add a beat, and forget the oldest."""
@@ -132,10 +138,12 @@ class History:
         energy = middle((waves**2).mean(axis=2)) + LEAST_WAVE**2
         return np.minimum((middle(waves) ** 2).mean(axis=1) / energy, 1)
 
-    def as_beats(self, count: int = BEATS) -> Beats:
-        """The last beats as those of a record."""
-        segments = self.last("segments", count)
-        centers = self.last("centers", count)
+    def as_beats(self, count: int = BEATS, after: int = 0) -> Beats:
+        """The last beats, without the newest ``after``, as those of a record."""
+        segments = self.last("segments", count, after)
+        centers = self.last("centers", count, after).copy()
+        rr_pre, rr_post = (self.last(n, count, after).copy() for n in ("rr_pre", "rr_post"))
+        similarity = self.last("similarity", count, after).copy()
         empty = np.full(len(centers), "")
         leads = [
             Beats(
@@ -144,8 +152,7 @@ class History:
                 source=DETECTED, centers=centers,
                 segments=(segments[:, lead] / self.scale[lead]).astype(np.float32),
                 template_beat=self.template_beat[lead] / self.scale[lead], mean_rr=self.mean_rr,
-                rr_pre=self.last("rr_pre", count), rr_post=self.last("rr_post", count),
-                p_wave_similarity=self.last("similarity", count)[:, lead],
+                rr_pre=rr_pre, rr_post=rr_post, p_wave_similarity=similarity[:, lead],
             )
             for lead, name in enumerate(self.leads)
         ]  # fmt: skip

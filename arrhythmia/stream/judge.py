@@ -15,6 +15,7 @@ from arrhythmia.sequences import limited_logarithms, p_wave_ratio, rr_inputs, wi
 from arrhythmia.stream.groups import Groups
 from arrhythmia.stream.history import History, middle
 from arrhythmia.stream.network import Network
+from arrhythmia.stream.second_stage import RunningSecondStage
 
 KNOWN: Final = 40
 """Beats that RR inputs are measured over."""
@@ -36,6 +37,8 @@ class Judge:
         self.history = History(tuple(leads), self._settings, self._network.features_shape)
         templates = classifier.settings.templates
         self._groups = None if templates is None else Groups(templates)
+        stage = classifier.settings.second_stage
+        self._second = None if stage is None else RunningSecondStage(stage, self._settings)
 
     def add(
         self, center: float, rr: tuple[float, float], segments: np.ndarray, readable: np.ndarray
@@ -75,7 +78,15 @@ class Judge:
         by_lead = self._network.probabilities(features, self._rr_inputs(), after)
         joined = join_leads(by_lead[:, None], self._shares(after))[0]
         history.put(after, probabilities=joined)
-        return joined if self._groups is None else self._groups.judge(history, after)
+        if self._groups is None:
+            return joined
+        probabilities = self._groups.judge(history, after)
+        history.put(after, called=probabilities.argmax())
+        if self._second is None:
+            return probabilities
+        probabilities = self._second.judge(history, after, probabilities, self._groups)
+        history.put(after, called=probabilities.argmax())
+        return probabilities
 
     def _rr_inputs(self) -> np.ndarray:
         """Of the newest run, shape (leads, run, inputs)."""

@@ -15,7 +15,7 @@ from arrhythmia.stream.alarms import (
     StreamEvent,
 )
 
-CHANCES = {"V": 0.9, "v": 0.1, "N": 0.001}
+CHANCES = {"V": 0.97, "v": 0.1, "N": 0.001}
 """That a beat is ventricular."""
 
 

@@ -85,7 +85,7 @@ def test_memory_does_not_grow(classifier: Classifier, record: Record) -> None:
     def size() -> int:
         state = {k: v for k, v in vars(stream).items() if k != "_judge"}
         judge = stream._judge
-        parts = judge.history, judge._groups._number[-600:], judge._groups._means
+        parts = judge.history, judge._groups.number, judge._groups._means, judge._second._blends
         return len(pickle.dumps((state, parts)))
 
     sizes = []
