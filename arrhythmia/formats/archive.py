@@ -46,6 +46,10 @@ def read(path: Path, hints: Hints) -> Record:
             for member in members:  # names are flattened: none can leave the folder
                 target = Path(folder, Path(member.filename.replace("\\", "/")).name)
                 if target.name and not target.name.startswith("."):
+                    if target.exists():
+                        raise InputError(
+                            f"'{path.name}' holds two files of the name '{target.name}': unpack it"
+                        )
                     with archive.open(member) as packed, target.open("wb") as whole:
                         shutil.copyfileobj(packed, whole)
             record = read_record(_recording(path, Path(folder)), hints=hints)

@@ -39,13 +39,14 @@ def read(path: Path, hints: Hints) -> Record:
         leads = [_lead(channel, i) for i, channel in enumerate(channels, 1)]
         units = [_unit(channel) for channel in channels]
         fs = float(wave.SamplingFrequency)
-        start = _start(content)
+        start, count = _start(content), len(content.WaveformSequence)
     except InputError:
         raise
     except Exception as error:  # pydicom raises many kinds for a damaged file
         reason = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
         raise InputError(f"'{path.name}' is a damaged DICOM file ({reason})") from error
-    return make_record(path.name, signals, fs, leads, units, hints, start)
+    more = [f"'{path.name}' holds {count} waveforms: the first is read"] if count > 1 else []
+    return make_record(path.name, signals, fs, leads, units, hints, start, more)
 
 
 def _lead(channel: object, number: int) -> str:

@@ -10,9 +10,11 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from arrhythmia.errors import InputError
@@ -73,13 +75,17 @@ def read(path: Path, hints: Hints) -> Record:
         try:
             head = _find_numbers(path, encoding)
             table = _table(path, encoding, head)
+            lost = _lost_rows(path, encoding, head, len(table))
         except UnicodeError:
             continue
-        return record_of_table(path.name, table, "\n".join(head.lines[: head.first]), hints)
+        above = "\n".join(head.lines[: head.first])
+        return record_of_table(path.name, table, above, hints, lost)
     raise InputError(f"'{path}' is no text in a known encoding")
 
 
-def record_of_table(name: str, table: pd.DataFrame, above: str, hints: Hints) -> Record:
+def record_of_table(
+    name: str, table: pd.DataFrame, above: str, hints: Hints, lost: np.ndarray | None = None
+) -> Record:
     """A record of a table: a column a lead; a column of time gives the rate.
 
     Parameters
@@ -91,6 +97,8 @@ def record_of_table(name: str, table: pd.DataFrame, above: str, hints: Hints) ->
         What stands before the numbers: may tell rate, unit, lead and date.
     hints : Hints
         What the user says.
+    lost : ndarray of int, optional
+        Which rows of the file are not in the table.
 
     Raises
     ------
@@ -108,6 +116,10 @@ def record_of_table(name: str, table: pd.DataFrame, above: str, hints: Hints) ->
             notes.append(f"'{name}': its column of time is not used, {hints.fs:g} Hz is")
         else:
             fs, signals = by_time(name, times, signals)
+    if lost is not None and len(lost):
+        notes.append(f"'{name}': {len(lost)} rows have too many fields and are taken as missing")
+        if times is None or hints.fs is not None:  # else their time tells that they are missing
+            signals = np.insert(signals, lost - np.arange(len(lost)), np.nan, axis=0)
     unit = UNIT.search(above)
     lead = LEAD.search(above) if numbers.shape[1] == 1 else None
     leads, units = _names(list(map(str, numbers.columns)), unit, lead)
@@ -223,6 +235,29 @@ def _table(path: Path, encoding: str, head: Head) -> pd.DataFrame:
         known = ["ECG"] if head.columns == 1 else [f"column {i + 1}" for i in range(head.columns)]
         table.columns = known
     return table
+
+
+def _lost_rows(path: Path, encoding: str, head: Head, read: int) -> np.ndarray:
+    """Which rows have more fields than the others and were not read, where any were not.
+
+    Raises
+    ------
+    InputError
+        If other rows were not read.
+    """
+    with path.open("rb") as file:
+        lines = sum(part.count(b"\n") for part in iter(lambda: file.read(1 << 20), b""))
+    if lines <= head.first + read:
+        return np.zeros(0, dtype=int)
+    lost, rows = [], 0
+    with path.open(encoding=encoding) as body:
+        for line in filter(str.strip, islice(body, head.first, None)):
+            if len(_fields(line, head.delimiter)) > head.columns:
+                lost.append(rows)
+            rows += 1
+    if len(lost) != rows - read:
+        raise InputError(f"'{path.name}': {rows - read} of {rows} rows cannot be read: remove them")
+    return np.array(lost, dtype=int)
 
 
 def _rate(above: str) -> float | None:

@@ -345,6 +345,15 @@ def serious(page: Page) -> list[str]:
     ]
 
 
+def test_a_program_that_was_stopped_is_no_endless_wait(browser: Browser, address: str) -> None:
+    with browser.new_context(viewport=WIDE) as context:
+        page, _ = opened(context, address)
+        page.route("**/status", lambda route: route.abort())
+        send(page, ("mine.csv", b"# 250 Hz, mV\n" + csv()))
+        expect(page.locator("#error")).to_contain_text("is it stopped?")
+        expect(page.locator("#progress")).to_be_hidden()
+
+
 def test_the_live_view_plays_and_calls(
     browser: Browser, address: str, make_record: MakeRecord, tmp_path: Path
 ) -> None:

@@ -135,6 +135,27 @@ def test_dicom_waveforms(tmp_path: Path) -> None:
     assert record.start.hour == 10
 
 
+def test_a_dicom_file_of_several_waveforms_says_which_is_read(tmp_path: Path) -> None:
+    import pydicom
+
+    path = dicom_record(tmp_path)
+    content = pydicom.dcmread(path)
+    content.WaveformSequence.append(content.WaveformSequence[0])
+    content.save_as(tmp_path / "two.dcm", enforce_file_format=True)
+    assert read_record(path).notes == ()
+    assert (
+        "'two.dcm' holds 2 waveforms: the first is read" in read_record(tmp_path / "two.dcm").notes
+    )
+
+
+def test_files_of_one_name_in_a_zip_are_not_laid_over_each_other(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for folder in ("monday", "tuesday"):
+            archive.writestr(f"{folder}/ecg.csv", "II\n" + "\n".join(map(str, SIGNAL)))
+    line = error_line(lambda: read_record(tmp_path / "a.zip", hints=Hints(fs=FS)))
+    assert line == "'a.zip' holds two files of the name 'ecg.csv': unpack it"
+
+
 def test_a_zip_of_a_wfdb_record(tmp_path: Path, make_record: MakeRecord) -> None:
     path = make_record(tmp_path / "in", "one", seconds=10)
     with zipfile.ZipFile(tmp_path / "one.zip", "w") as archive:

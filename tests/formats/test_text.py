@@ -205,3 +205,30 @@ def test_a_clock_of_whole_seconds_gives_the_rate_and_gaps(tmp_path: Path) -> Non
              for t, v in zip(times, long, strict=True)]  # fmt: skip
     record = read(tmp_path, "time,II\n" + "\n".join(lines) + "\n")
     check(record, np.concatenate([long[:1325], np.full(5000, np.nan), long[1325:]]))
+
+
+@pytest.mark.parametrize("timed", [False, True])
+def test_rows_that_cannot_be_read_are_missing_and_move_no_others(
+    tmp_path: Path, timed: bool
+) -> None:
+    """A decimal comma here and there makes three fields of two."""
+    signal = np.sin(np.arange(3000) / 20).round(4)
+    rows = [f"{i / 250:.3f},{v}" if timed else f"{v},{-v}" for i, v in enumerate(signal)]
+    whole = tmp_path / "whole.csv"
+    head = "time [s],II\n" if timed else "I,II\n"
+    whole.write_text(head + "\n".join(rows) + "\n")
+    bad = np.r_[1000:1100, 2000]
+    for row in bad:
+        rows[row] = "0,1,0,2"
+    rows.insert(500, "")  # a blank line is no row
+    path = tmp_path / "mine.csv"
+    path.write_text(head + "\n".join(rows) + "\n")
+    hints = Hints(fs=None if timed else 250)
+    found, wanted = (read_record(p, hints=hints) for p in (path, whole))
+    assert len(found) == len(wanted)
+    lost = ~np.isfinite(found.signals[:, 0])
+    assert set(np.flatnonzero(lost)) <= set(bad)
+    assert lost[1050]
+    np.testing.assert_allclose(found.signals[~lost], wanted.signals[~lost], atol=0.03)
+    assert "'mine.csv': 101 rows have too many fields and are taken as missing" in found.notes
+    assert not any("rows" in note for note in wanted.notes)

@@ -161,6 +161,7 @@
   document.addEventListener("pointercancel", () => { from = null; });
 
   // ---- files ----
+  const GONE = "the page's program does not answer: is it stopped?";
   let request = null, polling = 0;
   function tell(step, error = "") {
     if ($("step").textContent === step && $("error").textContent === error) return;
@@ -190,23 +191,26 @@
   }
   async function send(path, facts) {
     $("ask").hidden = true;
-    const answer = await fetch(path, {
-      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(facts),
-    });
-    answered(answer.status, await answer.text());
+    try {
+      const answer = await fetch(path, {
+        method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(facts),
+      });
+      answered(answer.status, await answer.text());
+    } catch { tell("", GONE); }
   }
   async function cancel() {
     request?.abort();
     polling += 1;
     $("ask").hidden = true;
-    await fetch("/cancel", { method: "POST" });
     tell("");
+    await fetch("/cancel", { method: "POST" }).catch(() => tell("", GONE));
   }
   async function poll(again = true) {
     const mine = polling += 1;
     while (mine === polling) {
-      const answer = await fetch("/status");
-      const { busy, error, asks, leads } = await answer.json();
+      let facts;
+      try { facts = await (await fetch("/status")).json(); } catch { facts = { error: GONE }; }
+      const { busy, error, asks, leads } = facts;
       if (mine !== polling) return;
       if (busy) {
         again = true;
