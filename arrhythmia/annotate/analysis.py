@@ -70,6 +70,18 @@ class Analysis:
         return self.decision.probabilities
 
     @property
+    def certainty(self) -> np.ndarray:
+        """Probability of the class that the model gives each beat, calibrated where that is known.
+
+        Returns
+        -------
+        ndarray of float, shape (beats,)
+        """
+        said = self.probabilities if self.assessment is None else self.assessment.probabilities
+        called = self.probabilities.argmax(axis=1)
+        return said[np.arange(len(called)), called]
+
+    @property
     def assessable(self) -> np.ndarray:
         """Which beats can be assessed, ndarray of bool, shape (beats,)."""
         return self.problems == 0

@@ -219,7 +219,7 @@ def _burden(analysis: Analysis, names: tuple[str, ...], total: int, hours: float
 
 def _in_need(analysis: Analysis) -> list[dict]:
     """Beats that most need a look: the least sure of those referred and not named by a reader."""
-    sure, assessment = analysis.probabilities.max(axis=1), analysis.assessment
+    sure, assessment = analysis.certainty, analysis.assessment
     wanted = analysis.assessable & ~analysis.by_reader
     if assessment is not None:
         wanted &= assessment.refer

@@ -202,7 +202,7 @@ def strips_of(analysis: Analysis) -> Iterator[tuple[float, str]]:
         lasts = "" if kind == PAUSE else f", {event.seconds:.1f} s"
         yield middle, f"{name}{beats}{rate}{lasts}, from {clock(event.start_s, 1)}"
         yielded += 1
-    sure = np.where(analysis.by_reader, np.nan, analysis.probabilities.max(axis=1))
+    sure = np.where(analysis.by_reader, np.nan, analysis.certainty)
     for name, noun in NOUNS.items():
         places = np.flatnonzero((analysis.classes == name) & analysis.assessable & (sure >= 0))
         if len(places) and yielded < STRIPS:

@@ -56,10 +56,11 @@ def event_rows(reading: Reading) -> list[Row]:
     for name, classes in KINDS:
         runs = [run for run in ectopic_runs(reading.analysis, classes) if run.beats > 1]
         rows += list(_runs(name, runs, told))
+    certainty = reading.analysis.certainty
     for beat in reading.facts["to_look_at"]:
         if not reading.analysis.by_reader[beat["beat"]]:
             at = float(reading.analysis.beats.centers[beat["beat"]])
-            what = f"least sure: {beat['class']}, p {beat['probability']:.2f}"
+            what = f"least sure: {beat['class']}, p {certainty[beat['beat']]:.2f}"
             rows.append(Row(what, at, at, beat["beat"], 1, float("nan")))
     return sorted(rows, key=lambda row: (row.start_s, row.what))
 

@@ -145,7 +145,7 @@ def about_beat(reading: Reading, beat: int) -> str:
     if analysis.by_reader[beat]:
         lines.append("named by the reader")
     said = BEAT_CLASSES[int(analysis.probabilities[beat].argmax())]
-    lines.append(f"model: {said}, p {min(analysis.probabilities[beat].max(), 0.99):.2f}")
+    lines.append(f"model: {said}, p {min(analysis.certainty[beat], 0.99):.2f}")
     lines.append(f"template {reading.named.templates.number[beat]}")
     if reading.refer[beat]:
         lines.append(f"⚑ look at it: {analysis.assessment.reasons[beat]}")

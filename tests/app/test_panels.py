@@ -14,6 +14,7 @@ from app.test_figures import renamed
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
+from arrhythmia.annotate.holter import beat_table
 from arrhythmia.app import panels
 from arrhythmia.app.beat import bars, heat_figure, template_beat
 from arrhythmia.app.callbacks import done, explained, told
@@ -23,6 +24,7 @@ from arrhythmia.app.reading import Reading, begin
 from arrhythmia.app.screen import Screen
 from arrhythmia.app.session import Session
 from arrhythmia.app.sheet import cards, drawing
+from arrhythmia.app.strip import about_beat
 from arrhythmia.explain.case import Case
 from arrhythmia.explain.explanation import PARTS
 from arrhythmia.explain.gather import explain_beat
@@ -227,3 +229,15 @@ def found(shown: object, kind: str) -> list[Component]:
         return []
     inside = found(getattr(shown, "children", None), kind)
     return [shown, *inside] if type(shown).__name__ == kind else inside
+
+
+def test_one_probability_is_told_of_a_beat_everywhere(excerpt: Reading) -> None:
+    """Calibrated: in the list of beats to look at, its reason, the table, and on the strip."""
+    rows = beat_table(excerpt.analysis).set_index("sample")
+    listed = {row.first: row.what for row in event_rows(excerpt) if row.what.startswith("least")}
+    for beat in excerpt.facts["to_look_at"]:
+        row = rows.loc[int(excerpt.analysis.beats.sample[beat["beat"]])]
+        assert beat["probability"] == pytest.approx(row[f"c_{beat['class']}"], abs=1e-3)
+        words = f"p {row['c_' + beat['class']]:.2f}"
+        assert listed[beat["beat"]].endswith(words)
+        assert words in about_beat(excerpt, beat["beat"])
