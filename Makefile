@@ -2,7 +2,7 @@
 # make app       a recording worked through in the browser, at http://127.0.0.1:8050
 # make check     lint and the quick tests, for whoever changes a line
 # make test      lint and all tests (on real records too where MITDB_DIR or mitdb/ has them)
-# make fuzz      mutated inputs and kills at random moments, with SEED=1 (hours; needs the database)
+# make fuzz      mutated inputs and kills at random moments, with SEED=1 (most of an hour; needs the database)
 # make notebook  run the whole study again, from raw records to the tables
 # make download  fetch the database into mitdb/
 

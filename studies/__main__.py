@@ -260,7 +260,7 @@ def guard(options: argparse.Namespace) -> None:
         same = stored.get("seed") == options.seed  # the parts of a run may be run one by one
         write_json(file, (stored if same else {}) | results)
     if not file.is_file():
-        raise InputError("no run is stored: give --seed N, which takes hours")
+        raise InputError("no run is stored: give --seed N, which takes most of an hour")
     print(format_guard(read_json(file)))
 
 
