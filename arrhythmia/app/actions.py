@@ -64,7 +64,8 @@ def turn_live(session: Session, facts: dict) -> None:
         session.stop_live()
     elif do == "acknowledge":
         if session.live is not None:
-            session.live.acknowledge()
+            told = facts.get("told")
+            session.live.acknowledge(told if isinstance(told, int) else 0)
     else:
         raise InputError(f"the live view knows no action '{one_line(do)}'")
 

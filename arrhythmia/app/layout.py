@@ -76,6 +76,11 @@ def layout() -> html.Div:
             _ask(),
             html.P(id="status", role="status"),
             html.Main(html.Div([left, right], className="columns"), id="work"),
+            html.Div(  # seen wherever the page is scrolled to
+                [html.Div(id="live-alarms", role="alert"),
+                 html.Button("acknowledge", id="live-seen")],
+                id="live-alarm", hidden=True,
+            ),
             dcc.Store("act"), dcc.Store("shown", data=0),
             dcc.Store("version", data=0), dcc.Store("screen"), dcc.Store("choice"),
         ],
@@ -198,11 +203,6 @@ def _live() -> html.Details:
                     html.Span([html.B("–", id="live-rate"), " /min"], className="rate"),
                 ],
                 className="tools",
-            ),
-            html.Div(
-                [html.Div(id="live-alarms", role="alert"),
-                 html.Button("acknowledge", id="live-seen")],
-                id="live-alarm", hidden=True,
             ),
             html.Canvas(id="live-ecg", role="img", **{"aria-label": "live ECG"}),
             html.P(id="live-words", className="soft"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -25,8 +27,13 @@ DRAWN_HZ: Final = 120.0
 """Of the samples that it draws, about."""
 STEP_S: Final = 0.1
 """The stream is given the signal in steps of so many seconds."""
-SILENT_S: Final = 15.0
-"""A browser that has not asked for so long is gone: the player stops."""
+SILENT_S: Final = 90.0
+"""A browser that has not asked for so long is gone: the player stops. In a tab that is not seen
+browsers ask once a minute."""
+MORE_S: Final = 4.0
+"""Seconds before what is drawn that a browser may draw a little late."""
+FAILED: Final = "the live view ended by a fault: the terminal says why"
+GONE: Final = "no browser asked for it"
 BEHIND_S: Final = 2.0
 """Further than this, in seconds of signal, the player does not fall behind its clock."""
 RATE_BEATS: Final = 8
@@ -55,10 +62,19 @@ class Alarm:
     event: StreamEvent
     ended: bool = False
 
-    @property
-    def words(self) -> str:
-        """What is shown."""
-        return f"{event_words(self.event)}{' – over now' if self.ended else ''}"
+
+def alarm_words(alarms: list[Alarm]) -> list[str]:
+    """What is shown of alarms: each kind once, with its last time."""
+    kinds: dict[tuple[str, str], list[Alarm]] = {}
+    for alarm in alarms:
+        kinds.setdefault((alarm.event.kind, alarm.event.what), []).append(alarm)
+    words = []
+    for alike in kinds.values():
+        last = alike[-1]
+        often = f" ({len(alike)} times)" if len(alike) > 1 else ""
+        over = " – over now" if last.ended else ""
+        words.append(f"{event_words(last.event)}, {clock(last.event.start_s, 1)}{often}{over}")
+    return words
 
 
 def event_words(event: StreamEvent) -> str:
@@ -200,10 +216,10 @@ class Player:
         """Whether it plays no more."""
         return self._stopped.is_set()
 
-    def acknowledge(self) -> None:
-        """All alarms so far were seen."""
+    def acknowledge(self, told: int) -> None:
+        """The alarms up to an event, by its number, were seen."""
         with self._lock:
-            self._told.alarms = []
+            self._told.alarms = [a for a in self._told.alarms if a.number > told]
 
     def _run(self) -> None:
         try:
@@ -212,6 +228,9 @@ class Player:
                     self._stopped.wait(STEP_S / 2)
         except InputError as error:
             self._error = str(error)
+        except Exception:  # the page stays usable
+            traceback.print_exc(file=sys.stderr)
+            self._error = FAILED
         finally:
             self.stop()
 
@@ -219,6 +238,7 @@ class Player:
         """Give the stream what is due; whether anything was."""
         now = self._timer()
         if now - self._asked > SILENT_S:
+            self._error = GONE
             self.stop()
         if self.ended:
             return False
@@ -263,11 +283,11 @@ class Player:
             self._asked = self._timer()
             now, last = self._given / self._fs, self._given // self._every
             hz = self._fs / self._every
-            earliest = max(last - int((SHOWN_S + 1) * hz), -(-self._first // self._every))
+            earliest = max(last - int((SHOWN_S + MORE_S) * hz), -(-self._first // self._every))
             first = min(max(drawn, earliest), last)
             seen = slice(first * self._every, last * self._every, self._every)
             part = (self._signals[seen, self._columns] * self._scales).T
-            beats = [b for b in self._told.beats if b.time > now - SHOWN_S - 1]
+            beats = [b for b in self._told.beats if b.time > now - SHOWN_S - MORE_S]
             rate = self._told.rate(now)
             return {
                 "playing": not self.ended, "leads": self._names, "hz": hz, "shown": SHOWN_S,
@@ -277,10 +297,11 @@ class Player:
                 "beats": [[round(b.time, 3), b.beat_class] for b in beats],
                 "rate": rate, "told": self._told.count,
                 "events": [
-                    {"at": clock(e.start_s, 1), "words": f"{event_words(e)} {e.state}"}
+                    {"at": clock(e.start_s if e.state == "begins" else e.end_s, 1),
+                     "words": f"{event_words(e)} {e.state}"}
                     for number, e in self._told.events if number > told
                 ],
-                "alarms": [a.words for a in self._told.alarms],
+                "alarms": alarm_words(self._told.alarms),
                 "words": self._error or self._words(now, rate),
             }  # fmt: skip
 

@@ -379,7 +379,13 @@ def test_the_live_view_plays_and_calls(
         drawn = "document.getElementById('live-ecg').getContext('2d').getImageData(0, 0, 800, 90)"
         assert page.evaluate(f"{drawn}.data.some((value) => value > 0)")
         assert serious(page) == []
+        assert page.evaluate("window.scrollY") == 0
+        expect(page.locator("#live-alarm")).to_be_in_viewport()
+        page.reload()  # it goes on
+        expect(page.locator("#live-alarms")).to_contain_text("asystole")
+        expect(words).to_contain_text("last beats")
         page.locator("#live-alarm").get_by_role("button").click()
+        expect(page.locator("#live-alarms")).not_to_contain_text("asystole")
         expect(page.locator("#live-events li", has_text="asystole begins")).to_have_count(1)
         page.locator("#strip").focus()
         page.keyboard.press("l")

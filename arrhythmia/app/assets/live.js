@@ -2,7 +2,7 @@
 // The live view: asks what the stream has told, and draws it as a monitor does.
 (() => {
   const $ = (id) => document.getElementById(id);
-  const EVERY_MS = 200, MM_PER_S = 25, MM_PER_MV = 10, ROW_MM = 36, LEAST_PX = 64, LETTERS_PX = 26;
+  const EVERY_MS = 200, MM_PER_S = 25, MM_PER_MV = 10, ROW_MM = 40, LEAST_PX = 64, LETTERS_PX = 26, MORE_S = 4;
   let state = null, samples = [], first = 0, drawn = 0, told = 0, asking = false, timer = 0;
   let shown = 0, drawnAt = 0;
 
@@ -29,7 +29,7 @@
       samples = facts.leads.map(() => []);
       first = facts.first;
     }
-    const most = Math.ceil((facts.shown + 2) * facts.hz);
+    const most = Math.ceil((facts.shown + MORE_S) * facts.hz);
     samples.forEach((lead, i) => {
       lead.push(...facts.samples[i]);
       lead.splice(0, lead.length - most);
@@ -76,18 +76,33 @@
     $("live-words").textContent = "loading";
     try {
       take(await turn({ do: "start", speed: Number($("live-speed").value) }));
-      shown = state.now;
-      drawnAt = 0;
-      requestAnimationFrame(frame);
-      look();
+      run();
     } catch (error) {
       $("live-words").textContent = error.message;
     }
   }
-  async function order(what) {
-    await turn({ do: what });
+  function run() {
+    shown = state.now;
+    drawnAt = 0;
+    requestAnimationFrame(frame);
     look();
   }
+  async function order(what) {
+    try { await turn({ do: what, told }); } catch (error) { $("live-words").textContent = error.message; }
+    look();
+  }
+  async function resume() { // after the page was loaded again
+    try { take(await ask()); } catch { return; }
+    if (!state?.playing) return forget();
+    $("live").open = true;
+    $("live-speed").value = state.speed;
+    run();
+  }
+  const ready = setInterval(() => {
+    if (!$("live-ecg")) return;
+    clearInterval(ready);
+    resume();
+  }, 50);
   document.addEventListener("click", ({ target }) => {
     if (target.id === "live-play") play();
     else if (target.id === "live-stop") order("stop");
@@ -113,8 +128,8 @@
     if (!state) return;
     const passed = drawnAt ? (at - drawnAt) / 1000 : 0;
     drawnAt = at;
-    const late = 2 * EVERY_MS / 1000 * state.speed; // what is shown runs evenly, a little late
-    shown = Math.min(Math.max(shown + passed * state.speed, state.now - 2 * late), state.now);
+    const late = Math.min(4 * EVERY_MS / 1000 * state.speed, MORE_S - 0.5); // it runs evenly, late
+    shown = Math.min(Math.max(shown + passed * state.speed, state.now - late), state.now);
     draw();
     if (state.playing || shown < state.now) requestAnimationFrame(frame);
   }
@@ -131,7 +146,7 @@
     pen.setTransform(dots, 0, 0, dots, 0, 0);
     pen.clearRect(0, 0, wide, high);
     const x = (seconds) => wide - (shown - seconds) * MM_PER_S * mm;
-    rules(pen, x, wide, high, mm, color("line"));
+    rules(pen, x, wide, high, mm, color("rule"));
     pen.font = "12px system-ui, sans-serif";
     samples.forEach((lead, i) => {
       trace(pen, lead, x, LETTERS_PX + tall * i, tall, mm, color("ink"));
@@ -164,7 +179,7 @@
   function trace(pen, lead, x, top, tall, mm, ink) {
     const known = lead.filter((value) => value !== null).sort((a, b) => a - b);
     const line = known[known.length >> 1] ?? 0, up = MM_PER_MV * mm;
-    const zero = top + 0.62 * tall; // most QRS point up
+    const zero = top + 0.66 * tall; // most QRS point up
     pen.strokeStyle = ink;
     pen.lineWidth = 1.3;
     pen.beginPath();
