@@ -328,7 +328,9 @@ def decide_anew(
 def _merge(named: Named, decisions: Decisions, numbers: Sequence[int]) -> Decisions:
     """Decisions with some templates as one."""
     if len(numbers) < 2:
-        raise InputError(f"template {numbers[0]} needs another to be merged with: choose two")
+        raise InputError(
+            f"template {', '.join(map(str, numbers))} needs another to be merged with: choose two"
+        )
     templates = named.templates
     classes, by_reader = decisions.classes(templates.beats, named.classes)
     now = replace(named, classes=classes, by_reader=by_reader)

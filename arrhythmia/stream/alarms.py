@@ -152,7 +152,9 @@ class Alarms:
         if self._is_run(chances, times):
             rate = 60 * (RUN - 1) / (times[-1] - times[0])
             kind = VT if rate >= TACHYCARDIA_PER_MIN else IDIOVENTRICULAR
-            if not any((kind, "") in self._lasting for kind in (VT, IDIOVENTRICULAR)):
+            if kind == VT:  # a slow run that becomes fast is another alarm
+                yield from self._end(IDIOVENTRICULAR, times[0], now)
+            if (VT, "") not in self._lasting:
                 yield from self._begin(kind, times[0], now, rate)
             return
         last = times[-2] if len(times) > 1 else times[-1]

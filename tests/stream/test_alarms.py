@@ -43,6 +43,17 @@ def test_three_ventricular_beats_are_a_run(rr: float, kind: str) -> None:
     assert ends.end_s == pytest.approx(5 * rr)
 
 
+def test_a_slow_run_that_becomes_fast_is_a_tachycardia_too() -> None:
+    alarms, told, now = Alarms(["II"]), [], 0.0
+    for rr, symbol in [(0.8, "N")] * 3 + [(0.8, "V")] * 5 + [(0.4, "V")] * 9 + [(0.9, "N")]:
+        now += rr
+        told += alarms.beat(now, CHANCES[symbol], False, now + 1)
+    runs = [event for event in told if event.kind in (VT, IDIOVENTRICULAR)]
+    wanted = [(IDIOVENTRICULAR, "begins"), (IDIOVENTRICULAR, "ends"), (VT, "begins"), (VT, "ends")]
+    assert kinds(runs) == wanted
+    assert runs[1].end_s == runs[2].start_s == pytest.approx(8 * 0.8, abs=0.85)
+
+
 @pytest.mark.parametrize("symbols", ["NVVNVVN", "NVNVNVNV", "NNNN", "NvvvvN", "NVvvN"])
 def test_fewer_are_none(symbols: str) -> None:
     assert after_beats(symbols, 0.6) == []

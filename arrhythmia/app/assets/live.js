@@ -63,8 +63,9 @@
     asking = true;
     try {
       take(await ask());
-    } catch (error) {
-      $("live-words").textContent = error.message;
+    } catch (error) { // the program was stopped, or has forgotten this page
+      if (state) state.playing = false;
+      $("live-words").textContent = `ended: ${error.message}`;
     }
     asking = false;
     clearTimeout(timer);
