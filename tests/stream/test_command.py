@@ -87,8 +87,9 @@ def test_a_socket_is_served_until_it_is_stopped(place: Path, played: list[dict])
     command = [*COMMAND, "--fs", "250", "--leads", "MLII,V1", "--listen", "0"]
     text = rows_of(read_record(place))
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
-    ) as process:
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's jobs ignore it
+    ) as process:  # fmt: skip
         port = int(process.stderr.readline().split()[-1])
         with socket.create_connection(("127.0.0.1", port)) as sender:
             sender.sendall(b"nonsense, and more\nand again\n" + text)
