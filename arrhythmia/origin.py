@@ -169,7 +169,8 @@ def shape_groups(segments: np.ndarray, settings: BeatSettings) -> np.ndarray:
     scale = _lead_scale(segments)
     shapes = segments[..., _around(settings, SHAPE_S)] / scale[:, None]
     shapes = shapes - shapes.mean(axis=2, keepdims=True)
-    flat = np.clip(shapes.reshape(beats, -1), -LARGEST, LARGEST).astype(np.float32)
+    # in double precision: else a beat at a border is of another group on another CPU
+    flat = np.clip(shapes.reshape(beats, -1), -LARGEST, LARGEST).astype(np.float64)
     flat -= flat.mean(axis=0)
     _, axes = np.linalg.eigh(flat.T @ flat)
     space = flat @ axes[:, ::-1][:, :DIMENSIONS]

@@ -24,7 +24,6 @@ from arrhythmia.annotate.wfdb_file import ANNOTATOR, write_annotation
 from arrhythmia.classifier import Classifier
 from arrhythmia.errors import InputError, one_line
 from arrhythmia.files import read_json, whole_file
-from arrhythmia.labels import BEAT_CLASSES
 from arrhythmia.limits import Limits
 from arrhythmia.model_settings import model_digest, read_settings
 from arrhythmia.naming import SUFFIX as DECISIONS_SUFFIX
@@ -170,10 +169,10 @@ def _annotate(name: str, options: Options) -> Annotated:
     files = (place.with_name(f"{place.name}.{suffix}") for suffix in _suffixes(options))
     check_outputs(name, options.data_dir, *files)
     key = _key(record, folder, options, reader)
+    file = place.with_name(f"{record.name}.{ANNOTATOR}")
     done = _done_before(place, key, options)
     if done is not None:
-        return Annotated(name, place.with_name(f"{record.name}.{ANNOTATOR}"), done,
-                         notes=model_notes, was_there=True)  # fmt: skip
+        return _told(name, file, done, was_there=True)
     classifier, confidence = _loaded(str(folder))
     analysis = analyse(
         classifier, confidence, record, options.lead, options.source, reader, limits=options.limits
@@ -181,11 +180,15 @@ def _annotate(name: str, options: Options) -> Annotated:
     notes = (*model_notes, *record.notes, *analysis.beats.notes, *reader.notes(analysis.beats))
     facts = summary(analysis, notes) | {"model": folder.name, "key": key}
     _write(place, _suffixes(options), analysis, facts)
-    classes = analysis.classes[analysis.assessable]
-    counts = {c: int(np.sum(classes == c)) for c in BEAT_CLASSES if (classes == c).any()}
-    notes += tuple(analysis.warnings)
-    file = place.with_name(f"{record.name}.{ANNOTATOR}")
-    return Annotated(name, file, counts, int(analysis.by_reader.sum()), notes)
+    return _told(name, file, facts)
+
+
+def _told(name: str, file: Path, facts: dict, was_there: bool = False) -> Annotated:
+    """What its summary says of a recording, whenever that was written."""
+    return Annotated(
+        name, file, dict(facts["classes"]), facts["named_by_reader"], tuple(facts["notes"]),
+        was_there=was_there,
+    )  # fmt: skip
 
 
 def _write(place: Path, suffixes: Sequence[str], analysis: Analysis, facts: dict) -> None:
@@ -275,8 +278,8 @@ def _suffixes(options: Options) -> list[str]:
     return [suffix for suffix in SUFFIXES if suffix != REPORT or options.report]
 
 
-def _done_before(place: Path, key: str, options: Options) -> dict[str, int] | None:
-    """Counts of an earlier run with the same key, if all its files are there."""
+def _done_before(place: Path, key: str, options: Options) -> dict | None:
+    """Summary of an earlier run with the same key, if all its files are there."""
     suffixes = _suffixes(options)
     file = place.with_name(f"{place.name}.json")
     try:
@@ -284,9 +287,10 @@ def _done_before(place: Path, key: str, options: Options) -> dict[str, int] | No
     except (OSError, ValueError):
         return None
     there = all(place.with_name(f"{place.name}.{suffix}").is_file() for suffix in suffixes)
-    if not there or not isinstance(facts, dict) or facts.get("key") != key:
+    told = isinstance(facts, dict) and {"classes", "named_by_reader", "notes"} <= facts.keys()
+    if not there or not told or facts.get("key") != key:
         return None
-    return dict(facts["classes"])
+    return facts
 
 
 __all__ = ["ANNOTATOR", "UNKNOWN", "Annotated", "Options", "annotate", "annotate_one"]

@@ -85,6 +85,7 @@ def summary(analysis: Analysis, notes: Sequence[str] = ()) -> dict:
         "r_peaks": beats.source,
         "beats": total,
         "classes": {c: n for c, n in counts.items() if n},
+        "named_by_reader": int(analysis.by_reader.sum()),
         "paced": analysis.paced,
         "not_assessable_percent": round(100 * float(np.mean(~readable)), 2) if len(beats) else None,
         "not_assessable": [
