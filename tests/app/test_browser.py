@@ -313,6 +313,11 @@ def test_by_pointer(sample: Page) -> None:
     expect(sample.locator("#beat-words h3")).not_to_contain_text("beat 0 ")
     click(sample, "#overview", 0.5)
     expect(sample.locator("#strip-words")).to_contain_text("ECG from 00:02:")
+    shown = sample.locator("#window")
+    place, whole = shown.bounding_box(), sample.locator("#overview").bounding_box()
+    assert abs(place["x"] + place["width"] / 2 - whole["x"] - whole["width"] / 2) < 40
+    shown.evaluate("element => { element.style.width = '0.001%'; }")  # as in a day
+    assert shown.bounding_box()["width"] >= 4  # it can still be seen
 
 
 @pytest.mark.parametrize("dark", [False, True])

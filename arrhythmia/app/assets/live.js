@@ -112,16 +112,10 @@
   document.addEventListener("change", ({ target }) => {
     if (target.id === "live-speed" && state?.playing) play();
   });
-  document.addEventListener("keydown", (event) => {
-    const { target } = event;
-    if (event.ctrlKey || event.altKey || event.metaKey || !$("live")) return;
-    if (target !== document.body && !target.closest?.("#work")) return;
-    if (target.matches("input, select, textarea")) return;
-    const key = event.key.toLowerCase();
-    if (key === "l") state?.playing ? order("stop") : play();
-    else if (key === "a" && state) order("acknowledge");
-    else return;
-    event.preventDefault();
+  document.addEventListener("live", ({ detail }) => { // page.js says which keys are heard
+    if (detail === "a") state && order("acknowledge");
+    else if (state?.playing) order("stop");
+    else play();
   });
 
   // ---- drawing ----

@@ -121,7 +121,9 @@
     const doing = ANYWHERE[small] ?? (target.closest("#strip") ? ON_THE_ECG[small] : undefined);
     if (doing) decide(...doing);
     else if (small === "+" || small === "-") zoom(small === "+" ? -1 : 1);
-    else if (small.length === 1 && CLASSES.includes(small)) {
+    else if (small === "l" || small === "a") {
+      document.dispatchEvent(new CustomEvent("live", { detail: small }));
+    } else if (small.length === 1 && CLASSES.includes(small)) {
       if (picks().length) decide("name", small.toUpperCase());
       else if (target.closest(".left")) decide("relabel", small.toUpperCase());
       else return;
